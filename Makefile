@@ -1,0 +1,33 @@
+# Every target does its own set-up: a fresh machine needs Python 3.11 or newer, and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo dev test lint bench campaign clean
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: setup
+	$(BIN)/supervisor-assets demo
+
+dev: setup
+	$(BIN)/supervisor-assets up
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+campaign: setup
+	$(BIN)/python -m pytest -m campaign --timeout 1800
+	$(BIN)/python -m leakset.run
