@@ -1,0 +1,21 @@
+"""What every test may ask for: the folder of real media, and a hypothesis profile for busy machines."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A loaded machine makes single examples slow; what a test proves never hangs on that.
+settings.register_profile(
+    "busy", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real test media beside the checkout; a test that needs it skips without it."""
+    folder = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the folder of real media is not on this machine")
+    return folder
