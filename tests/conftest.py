@@ -1,4 +1,4 @@
-"""What every test may ask for: the folder of real media, and a hypothesis profile for busy machines."""
+"""What every test may ask for: the folder of real media, and a calm hypothesis profile."""
 
 from pathlib import Path
 
