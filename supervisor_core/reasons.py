@@ -77,6 +77,18 @@ class Reason(StrEnum):
         "This is a link, a pipe or a device, not a regular file.",
         "Put the media file itself into the inbox.",
     )
+    FILE_NOT_READABLE = (
+        "FILE_NOT_READABLE",
+        Class.CONFIG,
+        "The program has no permission to read this file or to take it from its folder.",
+        "Give the user that runs the program access to the file and its folder.",
+    )
+    PICTURE_TOO_LARGE = (
+        "PICTURE_TOO_LARGE",
+        Class.PERMANENT,
+        "The picture has more pixels than can be worked on.",
+        "Scale it down at its source; a damaged or hostile header may also claim such a size.",
+    )
     UNSUPPORTED_CODEC = (
         "UNSUPPORTED_CODEC",
         Class.PERMANENT,
