@@ -12,6 +12,7 @@ from typing import NewType
 
 IntakeKey = NewType("IntakeKey", str)
 Fingerprint = NewType("Fingerprint", str)
+MediaKey = NewType("MediaKey", str)
 
 DEFAULT_SOURCE = "inbox"
 
@@ -35,3 +36,8 @@ def intake_key(first_seen_s: float, fingerprints: Iterable[str]) -> IntakeKey:
     day = datetime.fromtimestamp(first_seen_s, UTC).strftime("%Y%m%d")
     digest = hashlib.sha256("\n".join(sorted(fingerprints)).encode()).digest()
     return IntakeKey(f"{day}_{base64.b32encode(digest).decode()[:10]}")
+
+
+def media_id(media: str) -> str:
+    """The first 16 hex of a media's key, for people to read."""
+    return media[:16]

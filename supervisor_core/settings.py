@@ -1,0 +1,207 @@
+"""What an operator may set, and the folder everything lives in.
+
+Every setting is an environment variable `SUPERVISOR_<NAME>`. Times are seconds, sizes bytes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from supervisor_core.reasons import Failed, Reason
+
+PRIVATE_FOLDERS = (
+    "inbox",
+    "raw",
+    "refused",
+    "aside",
+    "recordings",
+    "work",
+    "trash",
+    "store",
+    "dagster",
+    "logs",
+)
+PUBLIC_FOLDERS = ("cleaned", "thumbnails", "derivatives", "released")
+
+
+class Settings(BaseSettings):
+    """The settings of one installation, read from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="SUPERVISOR_", frozen=True)
+
+    home: Path = Field(default=Path(".supervisor"), description="Folder that holds everything.")
+    restricted_key: SecretStr | None = Field(
+        default=None, description="Key of the restricted store; without it the key file is used."
+    )
+    restricted_key_file: Path | None = Field(
+        default=None, description="Owner-only key file; by default restricted.key in the home."
+    )
+    profiles_folder: Path | None = Field(
+        default=None,
+        description="Operator's own profiles (*.toml); by default profiles/ in the home.",
+    )
+    store_wait_s: float = Field(
+        default=30.0, gt=0, description="Longest wait for the store's lock."
+    )
+    settle_s: float = Field(
+        default=2.0, ge=0, description="A file counts when unchanged for this long."
+    )
+    reserve_bytes: int = Field(
+        default=256 * 1024**2, ge=0, description="Free space that work must leave on the disk."
+    )
+    lease_s: float = Field(
+        default=60.0, gt=0, description="A run that is silent for this long loses its items."
+    )
+    grace_s: float = Field(
+        default=2.0, gt=0, description="Time between the polite signal and the kill."
+    )
+
+    import_base_s: float = Field(default=60.0, gt=0, description="Limit to look at one file.")
+    import_s_per_gb: float = Field(default=60.0, ge=0, description="Added for each GB of the file.")
+    frame_level_base_s: float = Field(
+        default=120.0, gt=0, description="Limit of level 1 for one item."
+    )
+    frame_level_rate: float = Field(
+        default=40.0, ge=0, description="Added to level 1 for each second of media."
+    )
+    roi_mask_base_s: float = Field(
+        default=120.0, gt=0, description="Limit of level 2 for one item."
+    )
+    roi_mask_rate: float = Field(
+        default=10.0, ge=0, description="Added to level 2 for each second of media."
+    )
+    verify_base_s: float = Field(default=120.0, gt=0, description="Limit to verify one item.")
+    verify_rate: float = Field(
+        default=40.0, ge=0, description="Added to verification for each second of media."
+    )
+    thumbnail_s: float = Field(default=60.0, gt=0, description="Limit to draw one thumbnail.")
+
+    import_tries: int = Field(
+        default=3, ge=1, description="A file that kills its reader this often is refused."
+    )
+    retry_first_s: float = Field(
+        default=60.0,
+        gt=0,
+        description="Wait before a raw item with a passing cause is cleaned again.",
+    )
+    retry_longest_s: float = Field(
+        default=86400.0, gt=0, description="The wait doubles with each round up to this."
+    )
+
+    @classmethod
+    def load(cls) -> "Settings":
+        """The settings of the environment; raises `Failed(BAD_CONFIGURATION)` naming the first."""
+        try:
+            return cls()
+        except ValidationError as error:
+            name = "_".join(str(part) for part in error.errors()[0]["loc"])
+            raise Failed(Reason.BAD_CONFIGURATION, setting=name) from None
+
+    def open_home(self) -> "Home":
+        """The home of these settings, its folders made where they are missing."""
+        return Home.create(self.home)
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one installation; names inside come from hashes, never from outside."""
+
+    root: Path
+
+    @classmethod
+    def create(cls, root: Path) -> "Home":
+        """Makes the folders that are missing: owner-only, except what may be shown to others."""
+        root = Path(root).absolute()
+        root.mkdir(parents=True, exist_ok=True)
+        for name in PRIVATE_FOLDERS:
+            _make(root / name, 0o700)
+        for name in PUBLIC_FOLDERS:
+            _make(root / name, 0o755)
+        return cls(root)
+
+    def relative(self, path: Path) -> str:
+        """A path as the store writes it: relative to the home, with forward slashes."""
+        return path.relative_to(self.root).as_posix()
+
+    def absolute(self, relative_path: str) -> Path:
+        """The place of a path that the store holds."""
+        return self.root / relative_path
+
+    @property
+    def inbox(self) -> Path:
+        """Where files are dropped."""
+        return self.root / "inbox"
+
+    @property
+    def raw(self) -> Path:
+        """Imported files as they came, by content hash."""
+        return self.root / "raw"
+
+    @property
+    def refused(self) -> Path:
+        """Files that were not taken in, kept."""
+        return self.root / "refused"
+
+    @property
+    def aside(self) -> Path:
+        """Raw files that no level could clean."""
+        return self.root / "aside"
+
+    @property
+    def cleaned(self) -> Path:
+        """Cleaned and verified files, by their own hash."""
+        return self.root / "cleaned"
+
+    @property
+    def thumbnails(self) -> Path:
+        """Small pictures of cleaned files."""
+        return self.root / "thumbnails"
+
+    @property
+    def derivatives(self) -> Path:
+        """What enrichment made from cleaned files."""
+        return self.root / "derivatives"
+
+    @property
+    def released(self) -> Path:
+        """What a person let out."""
+        return self.root / "released"
+
+    @property
+    def recordings(self) -> Path:
+        """Recorded streams."""
+        return self.root / "recordings"
+
+    @property
+    def work(self) -> Path:
+        """Files that are being worked on."""
+        return self.root / "work"
+
+    @property
+    def trash(self) -> Path:
+        """Files that were replaced, until somebody empties it."""
+        return self.root / "trash"
+
+    @property
+    def store(self) -> Path:
+        """The databases and their locks."""
+        return self.root / "store"
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME."""
+        return self.root / "dagster"
+
+    @property
+    def logs(self) -> Path:
+        """Log files."""
+        return self.root / "logs"
+
+
+def _make(folder: Path, mode: int) -> None:
+    if folder.is_dir():
+        return
+    folder.mkdir(exist_ok=True)
+    folder.chmod(mode)

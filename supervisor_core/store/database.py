@@ -1,0 +1,151 @@
+"""One DuckDB file: opened for one transaction, under its lock, never made over a damaged one."""
+
+import re
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+from supervisor_core.faults import fault
+from supervisor_core.reasons import Failed, Reason
+from supervisor_core.store.lock import FairLock
+
+Connection = duckdb.DuckDBPyConnection
+Opener = Callable[[Path, bool], Connection]
+"""Opens the file at a path; the flag says read-only."""
+
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "threads": "1",
+}
+
+_inside = threading.local()
+
+
+@dataclass(frozen=True)
+class Database:
+    """A DuckDB file with its migrations, its lock and its way of being opened."""
+
+    name: str
+    path: Path
+    opener: Opener
+    wait_s: float
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read-only connection under the shared lock."""
+        with self._locked(shared=True), _told(self.name):
+            connection = self.opener(self.path, True)
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction under the exclusive lock; any exception rolls it back."""
+        with self._locked(shared=False), _told(self.name):
+            connection = self.opener(self.path, False)
+            try:
+                connection.execute("BEGIN TRANSACTION")
+                yield connection
+                fault("store.before_commit")
+                connection.execute("COMMIT")
+                fault("store.after_commit")
+            finally:
+                # Closing ends an open transaction without keeping it.
+                connection.close()
+
+    def prepare(self) -> None:
+        """Makes the file, or brings its tables up to date; safe to call from many processes."""
+        wanted = _migrations(self.name)
+        newest = max(wanted)
+        if self.path.exists():
+            with self.read() as connection:
+                if self._version(connection, newest) == newest:
+                    return
+        else:
+            self._make()
+        with self.write() as connection:
+            current = self._version(connection, newest)
+            for version in range(current + 1, newest + 1):
+                connection.execute(wanted[version])
+                connection.execute("INSERT INTO migration VALUES (?)", [version])
+
+    def _make(self) -> None:
+        """Makes the file under another name first: a kill half-way leaves nothing broken."""
+        with self._locked(shared=False), _told(self.name):
+            if self.path.exists():
+                return
+            unfinished = self.path.with_suffix(".part")
+            for leftover in (unfinished, Path(f"{unfinished}.wal")):
+                leftover.unlink(missing_ok=True)
+            connection = self.opener(unfinished, False)
+            connection.execute("CREATE TABLE migration (version INTEGER NOT NULL)")
+            connection.close()
+            fault("store.made")
+            unfinished.rename(self.path)
+
+    def _version(self, connection: Connection, newest: int) -> int:
+        row = connection.execute("SELECT coalesce(max(version), 0) FROM migration").fetchone()
+        version = int(row[0]) if row else 0
+        if version > newest:
+            raise Failed(Reason.BAD_CONFIGURATION, store_version=version, known_version=newest)
+        return version
+
+    @contextmanager
+    def _locked(self, *, shared: bool) -> Iterator[None]:
+        """The lock; in a thread one transaction at a time, as an inner one would wait in vain."""
+        if getattr(_inside, "busy", False):
+            raise Failed(Reason.INTERNAL_ERROR, place="store:nested_transaction")
+        lock = FairLock(self.path.parent, self.name)
+        with lock.hold(shared=shared, wait_s=self.wait_s):
+            _inside.busy = True
+            try:
+                yield
+            finally:
+                _inside.busy = False
+
+
+def open_plain(path: Path, read_only: bool) -> Connection:
+    """Opens an unencrypted file that can reach no other file."""
+    config = CONFIG | {"enable_external_access": "false"}
+    connection = duckdb.connect(str(path), read_only=read_only, config=config)
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turns what DuckDB says about a file into one of our reasons; its texts carry paths."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException) as error:
+        if "No space left" in str(error):
+            raise Failed(Reason.DISK_FULL, store=name) from None
+        raise Failed(Reason.STORE_DAMAGED, store=name, error=type(error).__name__) from None
+    except duckdb.Error as error:
+        raise Failed(
+            Reason.INTERNAL_ERROR, store=name, error=type(error).__name__, place=_place(error)
+        ) from None
+
+
+def _place(error: BaseException) -> str:
+    """Where in our own code an error came up, as `module:line`."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).stem}:{frame.lineno}"
+
+
+def _migrations(name: str) -> dict[int, str]:
+    """The numbered SQL of one database: `<name>_<number>_<word>.sql`."""
+    found = {}
+    for entry in files("supervisor_core.store").joinpath("migrations").iterdir():
+        if match := re.fullmatch(rf"{name}_(\d+)_\w+\.sql", entry.name):
+            found[int(match[1])] = entry.read_text("utf-8")
+    return found

@@ -1,0 +1,47 @@
+"""The store's two files and the three ways to open them.
+
+A connection lives for one transaction; whatever computes happens outside. No transaction spans both
+files, since DuckDB commits one at a time: what must not be lost goes to the restricted file first.
+"""
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from supervisor_core.clock import Clock, utc_now
+from supervisor_core.settings import Home, Settings
+from supervisor_core.store.database import Connection, Database, open_plain
+from supervisor_core.store.restricted import Encrypted
+
+
+class Store:
+    """Both databases of one home, made or brought up to date when the store is opened."""
+
+    def __init__(self, home: Home, settings: Settings, clock: Clock = utc_now) -> None:
+        wait_s = settings.store_wait_s
+        self.home = home
+        self.clock = clock
+        self._main = Database("main", home.store / "supervisor.duckdb", open_plain, wait_s)
+        self._restricted = Database(
+            "restricted", home.store / "restricted.duckdb", Encrypted(home, settings), wait_s
+        )
+        self._main.prepare()
+        self._restricted_ready = False
+
+    def now(self) -> datetime:
+        """The present moment by the store's clock."""
+        return self.clock()
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """A read-only connection to the main file under the shared lock."""
+        return self._main.read()
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """One transaction on the main file under the exclusive lock; exceptions roll it back."""
+        return self._main.write()
+
+    def restricted(self) -> AbstractContextManager[Connection]:
+        """One transaction on the encrypted file under its own exclusive lock."""
+        if not self._restricted_ready:
+            self._restricted.prepare()
+            self._restricted_ready = True
+        return self._restricted.write()
