@@ -43,11 +43,15 @@ class Case:
         path = folder / f"{self.name}{self.encoding.suffix}"
         base_path = folder / f"{self.name}.base.mkv"
         times = encoding.times(self.count, RATE, self.encoding)
-        encoding.write(base_path, scene.frames, times, Encoding(".mkv", pixel_format="yuv444p"))
+        encoding.write(base_path, scene.frames, times, self._twin())
         encoding.write(path, _drawn(scene), times, self.encoding)
         marks = tuple(scene.marks)
         truth = Truth(self.name, path, base_path, *self.size, times, marks, self.control)
         return Clip(path, truth)
+
+    def _twin(self) -> Encoding:
+        odd = self.size[0] % 2 or self.size[1] % 2
+        return Encoding(".mkv", pixel_format="yuv444p" if odd else "yuv420p", preset="ultrafast")
 
 
 def _drawn(scene: Scene) -> list[np.ndarray]:

@@ -22,12 +22,13 @@ class Encoding:
     rotation: int = 0
     variable_rate: bool = False
     companions: bool = False  # a sound track and a second, smaller picture stream
+    preset: str = "veryfast"
 
 
 PLAIN = Encoding()
 _QUALITY = {
-    "libx264": {"crf": "12", "preset": "veryfast"},
-    "libx265": {"crf": "12", "preset": "ultrafast", "x265-params": "log-level=none"},
+    "libx264": {"crf": "12"},
+    "libx265": {"crf": "12", "x265-params": "log-level=none"},
     "libvpx-vp9": {"crf": "12", "b": "0", "deadline": "realtime", "cpu-used": "6"},
 }
 _TURN_BACK = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
@@ -71,7 +72,10 @@ def _turn_back(frame: np.ndarray, degrees: int) -> np.ndarray:
 
 
 def _add_stream(container, picture: np.ndarray, encoding: Encoding):
-    stream = container.add_stream(encoding.codec, rate=25, options=_QUALITY[encoding.codec])
+    options = _QUALITY[encoding.codec]
+    if encoding.codec != "libvpx-vp9":
+        options = options | {"preset": encoding.preset}
+    stream = container.add_stream(encoding.codec, rate=25, options=options)
     stream.height, stream.width = picture.shape[:2]
     stream.pix_fmt = encoding.pixel_format
     stream.codec_context.time_base = Fraction(1, _TICKS)

@@ -145,8 +145,10 @@ def turned(degrees: float) -> Painter:
 
     def draw(scene: Scene) -> None:
         person = scene.person()
-        scene.turn("name", person.name, degrees, (0.36, 0.5))
-        scene.turn("birth_date", person.birth_date(scene.style), degrees, (0.64, 0.5))
+        lying = degrees % 180 < 45  # side by side they would overlap
+        first, second = ((0.45, 0.3), (0.55, 0.7)) if lying else ((0.36, 0.5), (0.64, 0.5))
+        scene.turn("name", person.name, degrees, first)
+        scene.turn("birth_date", person.birth_date(scene.style), degrees, second)
 
     return draw
 

@@ -41,15 +41,16 @@ class Mark:
 
     def box(self, index: int) -> tuple[int, int, int, int]:
         """Left, top, right, bottom around the ink on one frame; may reach beyond the picture."""
-        rows, columns = self.lettering.ink.shape
-        corners = np.array([[0, 0, 1], [columns, 0, 1], [0, rows, 1], [columns, rows, 1]], float)
-        x, y = self.shots[index].matrix @ corners.T
-        return (
-            int(np.floor(x.min())),
-            int(np.floor(y.min())),
-            int(np.ceil(x.max())),
-            int(np.ceil(y.max())),
-        )
+        return bounds(self.lettering.ink, self.shots[index])
+
+
+def bounds(ink: np.ndarray, shot: Shot) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of a lettering's picture where a shot puts it."""
+    rows, columns = ink.shape
+    corners = np.array([[0, 0, 1], [columns, 0, 1], [0, rows, 1], [columns, rows, 1]], float)
+    x, y = shot.matrix @ corners.T
+    lowest, highest = np.floor((x.min(), y.min())), np.ceil((x.max(), y.max()))
+    return int(lowest[0]), int(lowest[1]), int(highest[0]), int(highest[1])
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,13 @@ def blend(picture: np.ndarray, mark: Mark, shot: Shot) -> None:
 
 
 def _lay(picture: np.ndarray, ink: np.ndarray, colour: Colour, shot: Shot) -> None:
-    height, width = picture.shape[:2]
-    cover = cv2.warpAffine(ink, shot.matrix, (width, height), flags=cv2.INTER_LINEAR)
+    left, top, right, bottom = bounds(ink, shot)
+    left, top = max(0, left - 1), max(0, top - 1)
+    part = picture[top : max(top, bottom + 1), left : max(left, right + 1)]
+    if not part.size:
+        return
+    matrix = shot.matrix - np.array([[0, 0, left], [0, 0, top]])
+    cover = cv2.warpAffine(ink, matrix, part.shape[1::-1], flags=cv2.INTER_LINEAR)
     cover = cover[:, :, None] * shot.opacity
-    mixed = picture * (1 - cover) + np.array(colour, np.float32) * cover
-    picture[:] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    mixed = part * (1 - cover) + np.array(colour, np.float32) * cover
+    part[:] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
