@@ -173,6 +173,18 @@ class Reason(StrEnum):
         "The cleaned file does not hold the same frames at the same times.",
         "The item went one level down; report its format.",
     )
+    NOT_VERIFIED = (
+        "NOT_VERIFIED",
+        Class.PERMANENT,
+        "The item is not proven clean, so nothing may read it.",
+        "See why with: status; it is cleaned again when its cause is gone.",
+    )
+    UNKNOWN_INTAKE = (
+        "UNKNOWN_INTAKE",
+        Class.PERMANENT,
+        "The store knows no intake with this key.",
+        "See the intakes with: status.",
+    )
     DISK_FULL = (
         "DISK_FULL",
         Class.TRANSIENT,

@@ -33,8 +33,7 @@ CREATE TABLE media (
     frames       BIGINT,
     seconds      DOUBLE,
     size_bytes   BIGINT NOT NULL,
-    rotation     INTEGER NOT NULL,
-    has_audio    BOOLEAN NOT NULL,
+    info         VARCHAR NOT NULL,  -- JSON of everything that is known of the file
     raw_path     VARCHAR NOT NULL,  -- relative to the home
     cleaning     VARCHAR NOT NULL,  -- states.Cleaning
     next_level   VARCHAR,           -- which level a waiting media tries next; raw_aside: none is left
@@ -42,6 +41,7 @@ CREATE TABLE media (
     review       VARCHAR NOT NULL,  -- states.Review
     reason       VARCHAR,           -- why the last level above did not succeed
     rounds       INTEGER NOT NULL,  -- how often the whole ladder ended aside
+    tried        VARCHAR,           -- policy and code version of the last such round
     not_before   TIMESTAMPTZ,
     lease_owner  VARCHAR,
     lease_epoch  BIGINT NOT NULL,

@@ -1,0 +1,136 @@
+"""Every try, opened before the work and closed after it; an opened one counts, however it ended."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from supervisor_core.reasons import Reason
+from supervisor_core.store.database import Connection
+from supervisor_core.store.rows import ROWS, fetch, given, insert, keys, reason_of
+
+_SHAPE = {
+    "id": "VARCHAR",
+    "media": "VARCHAR",
+    "intake": "VARCHAR",
+    "ordinal": "INTEGER",
+    "step": "VARCHAR",
+    "level": "VARCHAR",
+    "owner": "VARCHAR",
+    "epoch": "BIGINT",
+    "started": "TIMESTAMPTZ",
+    "ended": "TIMESTAMPTZ",
+    "outcome": "VARCHAR",
+    "reason": "VARCHAR",
+    "seconds": "DOUBLE",
+}
+_CLOSING = ("id", "ended", "outcome", "reason", "seconds")
+
+
+class Step(StrEnum):
+    """What was tried."""
+
+    IMPORT = "import"
+    MASK = "mask"
+    VERIFY = "verify"
+    THUMBNAIL = "thumbnail"
+
+
+class Outcome(StrEnum):
+    """How a try ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of one step on one item; `seconds` is the time the work itself took."""
+
+    step: Step
+    owner: str
+    started: datetime
+    intake: str | None = None
+    ordinal: int | None = None
+    media: str | None = None
+    level: str | None = None
+    epoch: int = 0
+    ended: datetime | None = None
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+    seconds: float | None = None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+def open_all(connection: Connection, new: Sequence[Attempt]) -> None:
+    """Enters attempts that begin now."""
+    insert(connection, "attempt", _SHAPE, [asdict(attempt) for attempt in new])
+
+
+def close_all(connection: Connection, closed: Sequence[Attempt]) -> None:
+    """Writes how attempts ended."""
+    if not closed:
+        return
+    shape = {name: _SHAPE[name] for name in _CLOSING}
+    connection.execute(
+        f"MERGE INTO attempt USING {ROWS} AS given USING (id) WHEN MATCHED THEN UPDATE SET"
+        " ended = given.ended, outcome = given.outcome, reason = given.reason,"
+        " seconds = given.seconds",
+        given(shape, [asdict(attempt) for attempt in closed]),
+    )
+
+
+_INTERRUPT = (
+    "UPDATE attempt SET ended = ?, outcome = 'interrupted', reason = 'WORKER_CRASHED'"
+    " WHERE ended IS NULL AND "
+)
+
+
+def close_interrupted(connection: Connection, media: Sequence[str], now: datetime) -> None:
+    """Closes what an owner that lost these media has left open."""
+    if media:
+        connection.execute(
+            f"{_INTERRUPT} media IN (SELECT media FROM {ROWS})",  # noqa: S608
+            [now, *keys("media", media)],
+        )
+
+
+def close_interrupted_import(connection: Connection, intake: str, now: datetime) -> None:
+    """Closes what a dead importer of this intake has left open."""
+    connection.execute(f"{_INTERRUPT} step = 'import' AND intake = ?", [now, intake])
+
+
+def count_failed(
+    connection: Connection, intake: str, step: Step, reasons: Iterable[Reason]
+) -> dict[int, int]:
+    """How often each file of an intake failed at a step for one of these reasons, by ordinal."""
+    found = connection.execute(
+        f"SELECT ordinal, count(*) FROM attempt JOIN {ROWS} USING (reason)"  # noqa: S608
+        " WHERE intake = ? AND step = ? AND ordinal IS NOT NULL GROUP BY ordinal",
+        [*keys("reason", reasons), intake, step],
+    )
+    return dict(found.fetchall())
+
+
+def of_media(connection: Connection, media: Iterable[str]) -> list[Attempt]:
+    """All attempts at these media, oldest first."""
+    sql = f"SELECT attempt.* FROM attempt JOIN {ROWS} USING (media) ORDER BY started, id"  # noqa: S608
+    return [_attempt(row) for row in fetch(connection, sql, keys("media", media))]
+
+
+def open_owners(connection: Connection) -> dict[str, str]:
+    """The owner of every attempt that is open, by attempt."""
+    found = connection.execute("SELECT id, owner FROM attempt WHERE ended IS NULL").fetchall()
+    return dict(found)
+
+
+def _attempt(row: dict[str, object]) -> Attempt:
+    outcome = row["outcome"]
+    typed = {
+        "step": Step(str(row["step"])),
+        "outcome": Outcome(str(outcome)) if outcome else None,
+        "reason": reason_of(row["reason"]),
+    }
+    return Attempt(**row | typed)  # type: ignore[arg-type]

@@ -1,0 +1,57 @@
+"""The one door to what may be shown or read: an item passes only when it is proven clean."""
+
+from dataclasses import dataclass
+
+from supervisor_core.keys import MediaKey
+from supervisor_core.reasons import Failed, Reason
+from supervisor_core.states import Cleaning, Verification
+from supervisor_core.store import media as media_table
+from supervisor_core.store import outputs
+from supervisor_core.store.database import Connection
+from supervisor_core.store.media import Media
+from supervisor_core.store.outputs import Output
+
+
+@dataclass(frozen=True)
+class Readable:
+    """A file that may be read: a verified output, or the raw file where none is required.
+
+    `path` is relative to the home, `sha256` the hash of that file.
+    """
+
+    media: MediaKey
+    sha256: str
+    path: str
+
+
+def require_verified(connection: Connection, media: MediaKey) -> Readable:
+    """The file that stands for a media.
+
+    Raises `Failed(NOT_VERIFIED)` unless the media was cleaned and verified or needs no cleaning.
+    """
+    found = media_table.load(connection, [media]).get(media)
+    readable = found and pass_gate(found, outputs.current(connection, [media]).get(media))
+    if not readable:
+        raise Failed(Reason.NOT_VERIFIED)
+    return readable
+
+
+def readable_of(connection: Connection, intake: str) -> list[Readable]:
+    """The readable files of an intake, without those that did not pass."""
+    members = media_table.of_intake(connection, intake)
+    files = outputs.current(connection, [media.media for media in members])
+    passed = (pass_gate(media, files.get(media.media)) for media in members)
+    return [readable for readable in passed if readable]
+
+
+def pass_gate(media: Media, output: Output | None) -> Readable | None:
+    """The file that may be read for this media, or None."""
+    if media.cleaning is Cleaning.NOT_REQUIRED:
+        return Readable(media.media, media.media, media.raw_path)
+    if media.cleaning not in (Cleaning.FRAME_LEVEL, Cleaning.ROI_MASK):
+        return None
+    if media.verification is not Verification.VERIFIED or output is None:
+        return None
+    if output.verified_at is None or output.path is None or output.level is not media.cleaning:
+        return None
+    return Readable(media.media, output.sha256, output.path)

@@ -1,0 +1,170 @@
+"""What is known of each media: its facts, how far it was cleaned, and who works on it."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from supervisor_core.keys import MediaKey
+from supervisor_core.media.info import MediaInfo
+from supervisor_core.media.kinds import Container
+from supervisor_core.reasons import Reason
+from supervisor_core.states import Cleaning, Review, Verification, check_step
+from supervisor_core.store.database import Connection
+from supervisor_core.store.rows import ROWS, fetch, given, insert, keys, reason_of
+
+_STATE = {
+    "media": "VARCHAR",
+    "raw_path": "VARCHAR",
+    "cleaning": "VARCHAR",
+    "next_level": "VARCHAR",
+    "verification": "VARCHAR",
+    "review": "VARCHAR",
+    "reason": "VARCHAR",
+    "rounds": "INTEGER",
+    "tried": "VARCHAR",
+    "not_before": "TIMESTAMPTZ",
+    "lease_owner": "VARCHAR",
+    "lease_epoch": "BIGINT",
+    "lease_until": "TIMESTAMPTZ",
+    "updated": "TIMESTAMPTZ",
+}
+_FACTS = {
+    "kind": "VARCHAR",
+    "container": "VARCHAR",
+    "codec": "VARCHAR",
+    "width": "INTEGER",
+    "height": "INTEGER",
+    "frames": "BIGINT",
+    "seconds": "DOUBLE",
+    "size_bytes": "BIGINT",
+    "info": "VARCHAR",
+    "first_seen": "TIMESTAMPTZ",
+}
+_CONTAINERS = {container.value: container for container in Container}
+
+
+@dataclass(frozen=True)
+class Media:
+    """One content, however often it came in.
+
+    `next_level` is what a waiting media tries next (RAW_ASIDE: nothing is left to try). `tried` is
+    the policy and code version of the last round that ended aside, `rounds` how many there were.
+    """
+
+    media: MediaKey
+    info: MediaInfo
+    raw_path: str
+    cleaning: Cleaning = Cleaning.WAITING
+    next_level: Cleaning | None = Cleaning.FRAME_LEVEL
+    verification: Verification = Verification.NONE
+    review: Review = Review.NONE
+    reason: Reason | None = None
+    rounds: int = 0
+    tried: str | None = None
+    not_before: datetime | None = None
+    lease_owner: str | None = None
+    lease_epoch: int = 0
+    lease_until: datetime | None = None
+
+    def step(self, **changes: Any) -> "Media":
+        """The media after a step; raises `Failed(INTERNAL_ERROR)` when the table forbids it."""
+        following = replace(self, **changes)
+        check_step(self.cleaning, following.cleaning)
+        check_step(self.verification, following.verification)
+        check_step(self.review, following.review)
+        return following
+
+    def release(self) -> "Media":
+        """The media with nobody working on it."""
+        return replace(self, lease_owner=None, lease_until=None)
+
+
+def add(connection: Connection, new: Sequence[Media], now: datetime) -> None:
+    """Enters media that are not known yet."""
+    rows = [_state_row(media, now) | _fact_row(media.info, now) for media in new]
+    insert(connection, "media", _STATE | _FACTS, rows)
+
+
+def load(connection: Connection, media: Iterable[str]) -> dict[MediaKey, Media]:
+    """The media with these keys, where they are known."""
+    sql = f"SELECT media.* FROM media JOIN {ROWS} USING (media)"  # noqa: S608
+    rows = fetch(connection, sql, keys("media", media))
+    return {found.media: found for found in map(_media, rows)}
+
+
+def of_intake(connection: Connection, intake: str) -> list[Media]:
+    """The media of an intake in the order of their first arrival, each once."""
+    sql = """
+        SELECT media.* FROM media
+        JOIN (SELECT media, min(ordinal) AS place FROM arrival WHERE intake = ? AND state IN
+              ('imported', 'duplicate') GROUP BY media) AS member USING (media)
+        ORDER BY place
+    """
+    return [_media(row) for row in fetch(connection, sql, [intake])]
+
+
+def save(connection: Connection, media: Sequence[Media], now: datetime) -> None:
+    """Writes the states of media; what they were before was read in the same transaction."""
+    if not media:
+        return
+    assignments = ", ".join(f"{name} = given.{name}" for name in _STATE if name != "media")
+    connection.execute(
+        f"MERGE INTO media USING {ROWS} AS given USING (media)"
+        f" WHEN MATCHED THEN UPDATE SET {assignments}",
+        given(_STATE, [_state_row(one, now) for one in media]),
+    )
+
+
+def profiles_of(
+    connection: Connection, media: Iterable[str]
+) -> dict[MediaKey, set[tuple[str, str]]]:
+    """Under which (profile, device) each media came in, over all its arrivals; no device is ''."""
+    sql = f"""
+        SELECT DISTINCT media, profile, coalesce(device, '') FROM arrival
+        JOIN {ROWS} USING (media) JOIN intake USING (intake)
+        WHERE state IN ('imported', 'duplicate')
+    """  # noqa: S608
+    found: dict[MediaKey, set[tuple[str, str]]] = {}
+    for key, profile, device in connection.execute(sql, keys("media", media)).fetchall():
+        found.setdefault(key, set()).add((profile, device))
+    return found
+
+
+def _state_row(media: Media, now: datetime) -> dict[str, object]:
+    return {name: getattr(media, name) for name in _STATE if name != "updated"} | {"updated": now}
+
+
+def _fact_row(info: MediaInfo, now: datetime) -> dict[str, object]:
+    plain = {"kind": info.kind, "info": _dump(info), "first_seen": now}
+    return plain | {name: getattr(info, name) for name in _FACTS if name not in plain}
+
+
+def _dump(info: MediaInfo) -> str:
+    values = {field.name: getattr(info, field.name) for field in fields(info)}
+    return json.dumps(values | {"sample_aspect": str(info.sample_aspect)})
+
+
+def _parse(text: str) -> MediaInfo:
+    values = json.loads(text)
+    typed = {
+        "container": _CONTAINERS[values["container"]],
+        "sample_aspect": Fraction(values["sample_aspect"]),
+    }
+    return MediaInfo(**values | typed)
+
+
+def _media(row: dict[str, Any]) -> Media:
+    level = row["next_level"]
+    typed: dict[str, Any] = {
+        "info": _parse(row["info"]),
+        "cleaning": Cleaning(row["cleaning"]),
+        "next_level": Cleaning(level) if level else None,
+        "verification": Verification(row["verification"]),
+        "review": Review(row["review"]),
+        "reason": reason_of(row["reason"]),
+    }
+    names = (field.name for field in fields(Media))
+    return Media(**{name: typed.get(name, row.get(name)) for name in names})

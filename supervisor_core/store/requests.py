@@ -1,0 +1,114 @@
+"""Work that a person asked for: rows that the sensors turn into runs."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from supervisor_core.reasons import Fact, Reason
+from supervisor_core.store.database import Connection
+from supervisor_core.store.rows import fetch, insert, reason_of
+
+_SHAPE = {
+    "id": "VARCHAR",
+    "verb": "VARCHAR",
+    "subject": "VARCHAR",
+    "detail": "VARCHAR",
+    "who": "VARCHAR",
+    "state": "VARCHAR",
+    "reason": "VARCHAR",
+    "created": "TIMESTAMPTZ",
+    "updated": "TIMESTAMPTZ",
+}
+
+
+class Verb(StrEnum):
+    """What may be asked for."""
+
+    INGEST = "ingest"
+    RETRY = "retry"
+    RECLEAN = "reclean"
+
+
+class State(StrEnum):
+    """How far a request has come."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One wish of a person; the subject is a key of ours."""
+
+    id: str
+    verb: Verb
+    subject: str
+    detail: Mapping[str, Fact]
+    who: str
+    state: State
+    reason: Reason | None
+    created: datetime
+    updated: datetime
+
+
+def ask(
+    connection: Connection,
+    verb: Verb,
+    subject: str,
+    who: str,
+    now: datetime,
+    detail: Mapping[str, Fact] | None = None,
+) -> str:
+    """Queues a request and returns its id; the same one that is still queued is not doubled."""
+    queued = fetch(
+        connection,
+        "SELECT id FROM request WHERE verb = ? AND subject = ? AND state = 'queued'",
+        [verb, subject],
+    )
+    if queued:
+        return str(queued[0]["id"])
+    row = {
+        "id": uuid.uuid4().hex,
+        "verb": verb,
+        "subject": subject,
+        "detail": json.dumps(detail or {}),
+        "who": who,
+        "state": State.QUEUED,
+        "reason": None,
+        "created": now,
+        "updated": now,
+    }
+    insert(connection, "request", _SHAPE, [row])
+    return str(row["id"])
+
+
+def queued(connection: Connection, limit: int) -> list[Request]:
+    """The requests that wait longest, at most this many."""
+    sql = "SELECT * FROM request WHERE state = 'queued' ORDER BY created, id LIMIT ?"
+    return [_request(row) for row in fetch(connection, sql, [limit])]
+
+
+def move(
+    connection: Connection, request: str, state: State, now: datetime, reason: Reason | None = None
+) -> None:
+    """Writes how far a request has come."""
+    connection.execute(
+        "UPDATE request SET state = ?, reason = ?, updated = ? WHERE id = ?",
+        [state, reason, now, request],
+    )
+
+
+def _request(row: dict[str, Any]) -> Request:
+    typed = {
+        "verb": Verb(row["verb"]),
+        "state": State(row["state"]),
+        "detail": json.loads(row["detail"]),
+        "reason": reason_of(row["reason"]),
+    }
+    return Request(**row | typed)
