@@ -1,0 +1,1 @@
+"""What starts runs: one module a trigger, each a thin shell over a pure plan."""

@@ -1,0 +1,1 @@
+"""The cleaned and verified form of what came in."""

@@ -1,0 +1,1 @@
+"""What came in: looked at, judged by policy, hashed and kept."""

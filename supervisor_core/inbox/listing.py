@@ -32,7 +32,7 @@ _BY_THE_DESKTOP = frozenset({"thumbs.db", "desktop.ini"})
 
 
 class Entry(NamedTuple):
-    """One name in the inbox as `lstat` showed it; the path is relative, its folders split by `/`."""
+    """One name in the inbox as `lstat` showed it; its path is relative and split by `/`."""
 
     path: str
     size_bytes: int

@@ -8,9 +8,11 @@ all else     batched per folder, once the folder is quiet, full, or has waited l
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from supervisor_core.inbox.listing import Entry, Listing
 from supervisor_core.keys import Fingerprint, IntakeKey, intake_key
+from supervisor_core.media.kinds import Kind, claimed_kind
 from supervisor_core.states import Arrival
 
 DEFAULT_PROFILE = "upload"
@@ -18,10 +20,6 @@ BATCH = 256
 REQUESTS = 50
 QUIET_S = 60.0
 _REMEMBERED = 2000
-
-VIDEO_SUFFIXES = frozenset(
-    "mp4 m4v mov qt 3gp 3g2 webm mkv avi ts m2ts mts mpg mpeg vob flv f4v ogv ogg wmv asf mxf".split()
-)
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,12 @@ def _age_s(entry: Entry, now_s: float) -> float:
 def is_video(path: str) -> bool:
     """True when the name looks like a video's; what it is, its content decides later."""
     _, dot, suffix = path.rpartition("/")[2].rpartition(".")
-    return bool(dot) and suffix.lower() in VIDEO_SUFFIXES
+    return bool(dot) and _is_video_suffix(suffix.lower())
+
+
+@lru_cache(maxsize=1024)
+def _is_video_suffix(suffix: str) -> bool:
+    return claimed_kind(f"name.{suffix}") is Kind.VIDEO
 
 
 Group = tuple[Fingerprint, ...]

@@ -1,0 +1,62 @@
+"""Dagster's own home: $SUPERVISOR_HOME/dagster, written from the shipped `dagster.yaml`.
+
+The one place that turns a private knob of Dagster: its sensor daemon sleeps five seconds between
+two looks, which alone would use up the time in which a dropped file should have started a run.
+"""
+
+import os
+import re
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.scheduler import DagsterDaemonScheduler
+
+from supervisor_core.media.files import publish
+from supervisor_core.settings import Home
+
+SENSOR_LOOP_S = 1
+_DAEMON = "dagster._daemon.sensor"
+_SHIPPED = (Path(__file__).parent / "dagster.yaml", Path(__file__).parents[1] / "dagster.yaml")
+_MARK = "# Written by Supervisor; a copy that was changed by hand stays as it is. "
+
+
+class PromptScheduler(DagsterDaemonScheduler):
+    """Dagster's scheduler, which every daemon loads first and so can set its pace."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        if _DAEMON in sys.modules:
+            vars(sys.modules[_DAEMON])["MIN_INTERVAL_LOOP_TIME"] = SENSOR_LOOP_S
+
+
+def prepare_dagster_home(home: Home) -> Path:
+    """Writes dagster.yaml where it is missing or as we last wrote it, and returns the folder."""
+    target = home.dagster / "dagster.yaml"
+    if not target.exists() or _is_ours(target.read_text("utf-8")):
+        part = target.with_name(f"{target.name}.{os.getpid()}.part")
+        part.write_text(_shipped(), "utf-8")
+        publish(part, target)
+    return home.dagster
+
+
+def open_instance(home: Home) -> dg.DagsterInstance:
+    """The Dagster instance of a home; use it as a context manager."""
+    return dg.DagsterInstance.from_config(str(prepare_dagster_home(home)))
+
+
+def _shipped() -> str:
+    source = next(path for path in _SHIPPED if path.exists()).read_text("utf-8")
+    runs = f"max_concurrent_runs: {os.cpu_count() or 2}"
+    body = re.sub(r"max_concurrent_runs: \d+", runs, source)
+    return f"{_MARK}{_digest(body)}\n{body}"
+
+
+def _is_ours(text: str) -> bool:
+    head, _, body = text.partition("\n")
+    return head == _MARK + _digest(body)
+
+
+def _digest(body: str) -> str:
+    return sha256(body.encode()).hexdigest()

@@ -1,0 +1,100 @@
+"""Decides which intakes need another run: a pure function over what the store and the runs say.
+
+What falls between: a request that was recorded but never became a run, a run that died, a store
+that was locked or a disk that was full, an item whose cause has passed since. A permanent refusal
+is an end and is never tried again.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from supervisor_core.keys import IntakeKey
+
+GRACE_S = 20.0
+FIRST_WAIT_S = 30.0
+LONGEST_WAIT_S = 6 * 3600.0
+MAX_ATTEMPTS = 8
+REPAIRS = 20
+
+
+class Cause(StrEnum):
+    """Why an intake is not at its end; earlier ones come first."""
+
+    UNFINISHED = "unfinished"
+    RUN_FAILED = "run_failed"
+    CAUSE_PASSED = "cause_passed"
+    OLD_CODE = "old_code"
+
+
+@dataclass(frozen=True)
+class OpenIntake:
+    """An intake with work left, and since when nothing has happened to it."""
+
+    intake: IntakeKey
+    cause: Cause
+    since_s: float
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The newest run of an intake; `attempt` counts the runs that were started for it."""
+
+    run_id: str
+    attempt: int
+    active: bool
+    ended_s: float
+
+
+@dataclass(frozen=True)
+class Repair:
+    """One run to request; the key says which run it follows, so it can be requested only once."""
+
+    intake: IntakeKey
+    cause: Cause
+    attempt: int
+    follows: str = ""
+
+    @property
+    def run_key(self) -> str:
+        """Unique for this intake, attempt and predecessor."""
+        return f"{self.intake}#{self.attempt}" + (f"@{self.follows}" if self.follows else "")
+
+
+def plan_repairs(
+    open_intakes: Iterable[OpenIntake],
+    runs: Mapping[IntakeKey, LastRun],
+    now_s: float,
+    limit: int = REPAIRS,
+) -> list[Repair]:
+    """Chooses at most `limit` runs; what broke comes before what would merely be better."""
+    first = {intake.intake: intake for intake in sorted(open_intakes, key=_urgency, reverse=True)}
+    urgent = sorted(first.values(), key=_urgency)
+    repairs = (_repair(intake, runs.get(intake.intake), now_s) for intake in urgent)
+    return [repair for repair in repairs if repair is not None][:limit]
+
+
+def wait_s(attempt: int) -> float:
+    """How long to wait before an attempt: doubling from 30 s to 6 h."""
+    return float(min(FIRST_WAIT_S * 2 ** max(attempt - 2, 0), LONGEST_WAIT_S))
+
+
+def _urgency(intake: OpenIntake) -> tuple[int, float]:
+    return list(Cause).index(intake.cause), intake.since_s
+
+
+def _repair(intake: OpenIntake, run: LastRun | None, now_s: float) -> Repair | None:
+    if run is None:
+        waited = now_s - intake.since_s >= GRACE_S
+        return Repair(intake.intake, intake.cause, 1) if waited else None
+    if run.active or not _due(intake, run, now_s):
+        return None
+    return Repair(intake.intake, intake.cause, run.attempt + 1, run.run_id[:8])
+
+
+def _due(intake: OpenIntake, run: LastRun, now_s: float) -> bool:
+    # Where the store itself says when (not_before), its growing waits are the limit.
+    if intake.cause is Cause.CAUSE_PASSED:
+        return True
+    attempt = run.attempt + 1
+    return attempt <= MAX_ATTEMPTS and now_s - run.ended_s >= wait_s(attempt)
