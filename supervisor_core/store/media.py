@@ -157,14 +157,12 @@ def _parse(text: str) -> MediaInfo:
 
 
 def _media(row: dict[str, Any]) -> Media:
+    values = {field.name: row[field.name] for field in fields(Media)}
     level = row["next_level"]
-    typed: dict[str, Any] = {
-        "info": _parse(row["info"]),
-        "cleaning": Cleaning(row["cleaning"]),
-        "next_level": Cleaning(level) if level else None,
-        "verification": Verification(row["verification"]),
-        "review": Review(row["review"]),
-        "reason": reason_of(row["reason"]),
-    }
-    names = (field.name for field in fields(Media))
-    return Media(**{name: typed.get(name, row.get(name)) for name in names})
+    values["info"] = _parse(row["info"])
+    values["cleaning"] = Cleaning(row["cleaning"])
+    values["next_level"] = Cleaning(level) if level else None
+    values["verification"] = Verification(row["verification"])
+    values["review"] = Review(row["review"])
+    values["reason"] = reason_of(row["reason"])
+    return Media(**values)

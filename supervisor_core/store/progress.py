@@ -1,20 +1,17 @@
-"""How far an intake has come: one line an item, and the intakes that still have work left."""
+"""How far an intake has come: one line an item, and what they come to."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.reasons import Reason
-from supervisor_core.repair import Cause, OpenIntake
 from supervisor_core.states import Arrival, Cleaning, Verification
 from supervisor_core.store import arrivals, outputs
 from supervisor_core.store import media as media_table
 from supervisor_core.store.database import Connection
 from supervisor_core.store.media import Media
 from supervisor_core.store.outputs import Output
-from supervisor_core.store.rows import fetch
 
 WORST_FIRST = (
     Cleaning.RAW_ASIDE,
@@ -159,48 +156,3 @@ def summarise(connection: Connection, intake: IntakeKey) -> IntakeSummary | None
         output = files.get(media.media) if media else None
         items.append(Item(member.ordinal, member.state, reason, media, output))
     return IntakeSummary(intake, header.profile, tuple(items))
-
-
-_OPEN = f"""
-    SELECT intake, max(arrival.updated) AS since, 'unfinished' AS cause FROM arrival
-    WHERE state = 'seen' GROUP BY intake
-    UNION ALL
-    SELECT intake, max(media.updated), 'unfinished' FROM arrival JOIN media USING (media)
-    WHERE state IN ('imported', 'duplicate') AND (
-        cleaning IN ('{Cleaning.WAITING}', '{Cleaning.RUNNING}')
-        OR cleaning IN ('{Cleaning.FRAME_LEVEL}', '{Cleaning.ROI_MASK}')
-           AND verification <> '{Verification.VERIFIED}')
-    GROUP BY intake
-    UNION ALL
-    SELECT intake, max(media.updated), 'cause_passed' FROM arrival JOIN media USING (media)
-    WHERE state IN ('imported', 'duplicate') AND cleaning = '{Cleaning.RAW_ASIDE}'
-        AND not_before <= ?
-    GROUP BY intake
-    UNION ALL
-    SELECT intake, max(media.updated), 'old_code' FROM arrival JOIN media USING (media)
-    WHERE state IN ('imported', 'duplicate') AND cleaning = '{Cleaning.RAW_ASIDE}'
-        AND NOT ends_with(tried, ?)
-    GROUP BY intake
-"""  # noqa: S608
-
-
-def open_intakes(connection: Connection, now: datetime, code_version: str) -> list[OpenIntake]:
-    """The intakes with work left, each with its causes.
-
-    CAUSE_PASSED: a raw item whose reason was transient may be tried again by now. OLD_CODE: a raw
-    item that only an earlier version of the cleaning has tried.
-    """
-    rows = fetch(connection, _OPEN, [now, version_mark(code_version)])
-    return [
-        OpenIntake(
-            IntakeKey(str(row["intake"])),
-            Cause(str(row["cause"])),
-            row["since"].timestamp(),  # type: ignore[attr-defined]
-        )
-        for row in rows
-    ]
-
-
-def version_mark(code_version: str) -> str:
-    """How `tried` ends for a code version."""
-    return f" {code_version}"
