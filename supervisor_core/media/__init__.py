@@ -1,0 +1,1 @@
+"""Media files: what they are, whether policy lets them in, how they are taken, read and written."""
