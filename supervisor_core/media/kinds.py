@@ -31,7 +31,7 @@ class Container(StrEnum):
     kind: Kind
     demuxer: str
 
-    def __new__(cls, value: str, kind: Kind, demuxer: str = "") -> "Container":
+    def __new__(cls, value: str, kind: Kind = Kind.VIDEO, demuxer: str = "") -> "Container":
         """Builds a member whose value is the name that profiles use."""
         member = str.__new__(cls, value)
         member._value_ = value
