@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leakset import encoding, footage, paint
+from leakset import encoding, footage, paint, paint_faint
 from leakset.encoding import Encoding
 from leakset.scene import Scene
 from leakset.truth import Clip, Truth, blend
@@ -85,11 +85,11 @@ _TABLE: tuple[tuple, ...] = (
     ("moving_fast", "arms", MEDIUM, paint.moving((8, 0))),
     ("moving_down", "kitchen", MEDIUM, paint.moving((0, 5))),
     ("crossing", "bird", MEDIUM, paint.crossing),
-    ("fading", "laparoscopy", LARGE, paint.fading),
-    ("low_contrast", "gradient", MEDIUM, paint.low_contrast),
-    ("low_contrast_panel", "tissue", MEDIUM, paint.low_contrast_panel),
-    ("translucent_35", "laparoscopy", LARGE, paint.translucent(0.35)),
-    ("translucent_20", "gradient", MEDIUM, paint.translucent(0.2)),
+    ("fading", "laparoscopy", LARGE, paint_faint.fading),
+    ("low_contrast", "gradient", MEDIUM, paint_faint.low_contrast),
+    ("low_contrast_panel", "tissue", MEDIUM, paint_faint.low_contrast_panel),
+    ("translucent_35", "laparoscopy", LARGE, paint_faint.translucent(0.35)),
+    ("translucent_20", "gradient", MEDIUM, paint_faint.translucent(0.2)),
     ("small_13", "laparoscopy", SMALL, paint.small(capital=False)),
     ("small_13_capital", "tissue", LARGE, paint.small(capital=True)),
     ("turned_90", "laparoscopy", LARGE, paint.turned(90)),
@@ -99,8 +99,8 @@ _TABLE: tuple[tuple, ...] = (
     ("turned_45", "laparoscopy", LARGE, paint.turned(45)),
     ("late", "laparoscopy", MEDIUM, paint.late, {"count": 75}),
     ("patient_switch", "laparoscopy", LARGE, paint.switch),
-    ("white_on_bright", "bright", MEDIUM, paint.faint_grey(-34)),
-    ("black_on_dark", "dark", MEDIUM, paint.faint_grey(28)),
+    ("white_on_bright", "bright", MEDIUM, paint_faint.faint_grey(33)),
+    ("black_on_dark", "dark", MEDIUM, paint_faint.faint_grey(-26)),
     ("outlined", "meadow", MEDIUM, paint.outlined),
     ("two_lines", "yard", MEDIUM, paint.two_lines),
     ("digits", "laparoscopy", SMALL, paint.digits),

@@ -1,4 +1,4 @@
-"""How the text of each case is laid onto its base: one small function a case."""
+"""How clear text is laid onto each case's base: one small function a case."""
 
 from collections.abc import Callable, Iterable
 
@@ -21,7 +21,7 @@ def panel(scene: Scene) -> None:
     """A dark panel with name, date of birth and case number beside the picture."""
     scene.panel(0.3)
     size = max(18, scene.height / 34)
-    scene.lines(_sheet(scene), (0.02, 0.1), size, colour=(235, 235, 235))
+    scene.lines(sheet(scene), (0.02, 0.1), size, colour=(235, 235, 235))
 
 
 def inside(scene: Scene) -> None:
@@ -78,55 +78,6 @@ def crossing(scene: Scene) -> None:
     scene.marks.append(Mark("name", line, (255, 255, 255), shots, outline=(0, 0, 0)))
 
 
-def fading(scene: Scene) -> None:
-    """A name comes and goes over one second, another only comes."""
-    rise = range(8, 34)
-
-    def up_and_down(matrix: np.ndarray) -> Shots:
-        return placing.fading(matrix, rise, placing.ramp)
-
-    def up(matrix: np.ndarray) -> Shots:
-        return placing.fading(matrix, range(30, scene.count), lambda progress: progress)
-
-    size = scene.height / 18
-    scene.put("name", scene.person().name, (0.5, 0.3), size_px=size, course=up_and_down)
-    scene.put("name", scene.person().name, (0.5, 0.75), size_px=size, course=up)
-
-
-def low_contrast(scene: Scene) -> None:
-    """Grey letters 20 to 30 luma steps off a soft ground."""
-    person, size = scene.person(), scene.height / 16
-    for text, row in ((person.name, 0.3), (person.birth_date(scene.style), 0.65)):
-        step = float(scene.rng.uniform(20, 30))
-        scene.put("name", text, (0.5, row), size_px=size, contrast=step)
-
-
-def low_contrast_panel(scene: Scene) -> None:
-    """Dark grey letters on a darker panel."""
-    scene.panel(0.42, 44)
-    level = 44 + int(scene.rng.integers(20, 30))
-    scene.lines(_sheet(scene), (0.02, 0.2), scene.height / 22, colour=(level, level, level))
-
-
-def translucent(opacity: float) -> Painter:
-    """White letters of which only a part is laid on."""
-
-    def draw(scene: Scene) -> None:
-        person = scene.person()
-        white: Colour = (255, 255, 255)
-        for text, row in ((person.name, 0.35), (person.case_number(scene.style), 0.65)):
-            scene.put(
-                "name",
-                text,
-                (0.5, row),
-                size_px=scene.height / 16,
-                colour=white,
-                course=lambda matrix: placing.still(matrix, range(scene.count), opacity),
-            )
-
-    return draw
-
-
 def small(*, capital: bool) -> Painter:
     """13 pixel text: either the font's size or the height of its capitals."""
 
@@ -164,22 +115,7 @@ def switch(scene: Scene) -> None:
     half, font = scene.count // 2, str(scene.rng.choice(FONTS))
     for indices in (range(half), range(half, scene.count)):
         size, course = scene.height / 26, _on(indices)
-        scene.lines(_sheet(scene), (0.03, 0.3), size, course, (225, 225, 225), font)
-
-
-def faint_grey(step: int) -> Painter:
-    """Letters that differ little from a bright or dark flat ground."""
-
-    def draw(scene: Scene) -> None:
-        person = scene.person()
-        ground = float(scene.frames[0].mean())
-        level = int(np.clip(round(ground - step), 0, 255)) if ground > 128 else int(ground + step)
-        colour = (level, level, level)
-        scene.put("name", person.name, (0.4, 0.3), size_px=scene.height / 16, colour=colour)
-        number = person.case_number(scene.style)
-        scene.put("case", number, (0.6, 0.7), size_px=scene.height / 20, colour=colour)
-
-    return draw
+        scene.lines(sheet(scene), (0.03, 0.3), size, course, (225, 225, 225), font)
 
 
 def outlined(scene: Scene) -> None:
@@ -241,7 +177,8 @@ def mixed(scene: Scene) -> None:
     scene.put("name", scene.person().name, (0.5, 0.7), size_px=26, course=course)
 
 
-def _sheet(scene: Scene) -> list[tuple[str, str]]:
+def sheet(scene: Scene) -> list[tuple[str, str]]:
+    """Kind and text of four rows: family name, given name, date of birth, number."""
     person = scene.person()
     return [
         ("name", f"{person.family},"),
