@@ -1,6 +1,7 @@
 """The leak set's judge must see every leak it is shown, and nothing where nothing is left."""
 
 import ast
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from leakset import draw, encoding, paint, paint_faint, pictures
+from leakset import draw, encoding, paint, paint_faint, pictures, run
 from leakset.draw import Case
 from leakset.encoding import Encoding
 from leakset.judge import Verdict, judge
@@ -257,17 +258,53 @@ def test_judge_stands_alone() -> None:
     assert not [name for name in loaded if name.split(".")[0] in ("supervisor_core", "rapidocr")]
 
 
-def test_only_the_runner_knows_the_product() -> None:
-    folder = Path(draw.__file__).parent
-    for path in folder.glob("*.py"):
+def test_nothing_in_the_leak_set_imports_the_product() -> None:
+    for path in Path(draw.__file__).parent.glob("*.py"):
         names = [
             name
             for node in ast.walk(ast.parse(path.read_text()))
             if isinstance(node, ast.Import | ast.ImportFrom)
             for name in [getattr(node, "module", None) or "", *(a.name for a in node.names)]
         ]
-        users = [name for name in names if name.startswith("supervisor_core")]
-        assert not users or path.name == "run.py"
+        assert not [name for name in names if name.startswith("supervisor")]
+
+
+COPY = """
+import json, shutil, sys
+source, output = sys.argv[1], sys.argv[3]
+shutil.copy(source.replace(".mp4", ".base.mkv") if {cleans} else source, output)
+print(json.dumps({{"level": "frame_level", "verified": True}}))
+"""
+
+
+@pytest.mark.parametrize(("cleans", "code"), [(True, 0), (False, 1)])
+def test_campaign_fails_on_a_leak_and_passes_without(
+    cleans: bool, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script, report = tmp_path / "cleaner.py", tmp_path / "report.json"
+    script.write_text(COPY.format(cleans=cleans))
+    command = f"{sys.executable} {script}"
+    only = ["--only", "flash_last", "--only", "control_tissue"]
+    assert run.main([*only, "--command", command, "--json", str(report)]) == code
+    found = {case["case"]: case for case in json.loads(report.read_text())["cases"]}
+    assert found["control_tissue"]["passed"]
+    assert found["flash_last"]["passed"] is cleans
+    assert found["flash_last"]["verdict"]["leaked_frames"] == ([] if cleans else [59])
+    assert ("LEAK on 59" in capsys.readouterr().out) is not cleans
+
+
+def test_campaign_fails_when_nothing_comes_out(tmp_path: Path) -> None:
+    script = tmp_path / "cleaner.py"
+    script.write_text('print(\'{"level": "raw_aside", "reason": "TIMEOUT"}\')')
+    command = f"{sys.executable} {script}"
+    assert run.main(["--only", "control_tissue", "--command", command]) == 1
+
+
+def test_campaign_refuses_unknown_cases_and_commands() -> None:
+    with pytest.raises(SystemExit) as stop:
+        run.main(["--only", "no_such_case"])
+    assert stop.value.code == 2
+    assert run.main(["--quick", "--command", "no-such-command clean"]) == 5
 
 
 def test_demo_clip_holds_what_it_says(tmp_path: Path) -> None:
