@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -21,7 +21,8 @@ class MediaRef:
     """One media file on this machine, by its absolute path."""
 
     place: Place
-    path: Path
+    # Its name may identify a patient, so it stays out of messages that show the reference.
+    path: Path = field(repr=False)
 
     @classmethod
     def local(cls, path: Path) -> "MediaRef":
@@ -45,9 +46,6 @@ class MediaRef:
             return cls.local(Path(unquote(parts.path)))
         problem = "unsupported scheme" if "://" in text else "not absolute"
         raise Failed(Reason.BAD_CONFIGURATION, reference=problem)
-
-    def __str__(self) -> str:
-        return self.path.as_uri()
 
 
 @contextmanager
