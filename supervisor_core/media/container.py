@@ -24,7 +24,9 @@ from supervisor_core.reasons import Failed, Reason
 
 av.logging.set_level(None)
 
-# Given twice: to the decoders that FFmpeg opens to look at the streams, and to those used later.
+# FFmpeg forgets a size that its first look at the streams finds too large: that look is allowed
+# more than decoding, so that the size can be told.
+_LOOK_LIMITS = {"max_pixels": str(4 * VIDEO_PIXELS_MAX)}
 _DECODER_LIMITS = {"max_pixels": str(VIDEO_PIXELS_MAX)}
 
 _NOT_THE_PICTURE = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
@@ -55,7 +57,7 @@ def open_stream(stream: io.RawIOBase, demuxer: str) -> InputContainer:
 
 
 def _open(source: str | io.RawIOBase, demuxer: str, **options: str) -> InputContainer:
-    options |= {"format_whitelist": demuxer, **_DECODER_LIMITS}
+    options |= {"format_whitelist": demuxer, **_LOOK_LIMITS}
     opened = av.open(source, "r", format=demuxer, options=options, metadata_errors="replace")
     for stream in opened.streams.video:
         if stream.codec_context is not None:

@@ -45,7 +45,9 @@ def probe(path: Path, name: str | None = None) -> MediaInfo:
 def _probe_video(path: Path, container: Container) -> MediaInfo:
     with open_container(path, container) as opened:
         stream = picture_stream(opened)
-        check_size(stream.codec_context.width, stream.codec_context.height, VIDEO_PIXELS_MAX)
+        claimed = stream.codec_context
+        # A stream cut from the middle claims no size at all before its first key frame.
+        check_size(max(claimed.width, 1), max(claimed.height, 1), VIDEO_PIXELS_MAX)
         with damaged(Reason.FRAME_EXTRACTION_FAILED):
             frame = _first_frame(opened, stream)
         orientation = Orientation.of_frame(frame)
