@@ -6,7 +6,7 @@ from supervisor_core.cleaning.labels import OLDEST_YEARS
 from supervisor_core.cleaning.ocr_text import digits
 
 _AGE = re.compile(
-    r"(?<![\d.,:/])(?P<years>\d{1,3})\s?-?\s?"
+    r"(?<![\w.,:/])(?P<years>\d{1,3})\s?-?\s?"
     r"(?:J(?:\.|\b)|[Jj]ahren?\b|Jhr?e?\b|j(?:ä|ae|a)hrige?r?\b|(?i:y(?:/?o|rs?|ears?)?)\b"
     r"|(?i:mon(?:ate?|ths?)?|mos?|wochen|weeks)\b\.?)(?:\s?old\b)?"
     r"|(?<!\w)[MWF]\s?/\s?(?P<behind>\d{2,3})(?!\w)"

@@ -54,9 +54,13 @@ _LABELS = (
         r"|ref[\s.]?by",
     ),
 )
-# A label ends before a blank, a sign or a digit, or where small letters turn into a capital.
-_ENDS = r"(?:(?![^\W\d_])|(?<=[a-zäöü])(?=[A-ZÄÖÜ]))"
-_ALL = "|".join(f"(?P<{kind}>(?i:{form}){_ENDS})" for kind, form in _LABELS)
+_ENDS = r"(?![^\W\d_])"
+# "NameMüller": the blank was lost, but a small letter followed by a capital shows where it was.
+_ENDS_AT_HUMP = rf"(?:{_ENDS}|(?<=[a-zäöü])(?=[A-ZÄÖÜ]))"
+_ALL = "|".join(
+    f"(?P<{kind}>(?i:{form}){_ENDS_AT_HUMP if kind is IdentifierKind.PATIENT_NAME else _ENDS})"
+    for kind, form in _LABELS
+)
 _LABEL = re.compile(
     rf"(?<![^\W_])(?:{_ALL}|(?P<star>\*)(?=\s?\d{{1,2}}[./\-]))\.?\s?(?P<colon>[:=#]?)\.?\s?"
 )

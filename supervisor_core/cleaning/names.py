@@ -14,7 +14,7 @@ from enum import IntFlag
 from functools import cache
 from pathlib import Path
 
-from supervisor_core.cleaning.ocr_text import fold, skeleton
+from supervisor_core.cleaning.ocr_text import fold, same_letters, skeleton
 from supervisor_core.reasons import Failed, Reason
 
 LOCALES = ("de_DE", "de_AT", "de_CH", "en_US", "en_GB")
@@ -76,14 +76,15 @@ class NameList:
         """What is known about one word as read; `tolerant` forgives one confused letter."""
         folded = fold(word[:_LONGEST_WORD])
         known = self.names.get(folded)
-        if known is None:
-            spelling = skeleton(folded)
-            if folded in self.ordinary or spelling in self.harmless:
-                return Known.NOTHING
-            known = self.lookalikes.get(spelling)
-            if known is None and tolerant and len(spelling) >= TOLERANT_LENGTH:
-                known = self._confused(spelling)
-        return known or Known.NOTHING
+        if known is not None:
+            return known
+        if folded in self.ordinary or skeleton(folded) in self.harmless:
+            return Known.NOTHING
+        spellings = {skeleton(folded), same_letters(folded)}
+        known = self._best(spellings)
+        if not known and tolerant and len(folded) >= TOLERANT_LENGTH:
+            known = self._best(other for spelling in spellings for other in _confusions(spelling))
+        return known
 
     def is_harmless(self, word: str) -> bool:
         """True for a word of the interface that is nobody's name."""
@@ -94,9 +95,10 @@ class NameList:
         folded = fold(word)
         return folded in self.ordinary or skeleton(folded) in self.harmless
 
-    def _confused(self, spelling: str) -> Known | None:
-        others = (self.lookalikes.get(other) for other in _confusions(spelling))
-        return next(filter(None, others), None)
+    def _best(self, spellings: Iterable[str]) -> Known:
+        """What is known under any of these spellings; a name that counts alone goes first."""
+        known = filter(None, map(self.lookalikes.get, spellings))
+        return min(known, key=lambda kind: Known.EVERYDAY in kind, default=Known.NOTHING)
 
 
 def _confusions(spelling: str) -> Iterator[str]:
@@ -144,7 +146,7 @@ def _parts(names: Iterable[tuple[str, Known]]) -> dict[str, Known]:
     parts: dict[str, Known] = {}
     for name, known in names:
         for part in _words_of(name):
-            parts[part] = parts.get(part, Known.NOTHING) | known
+            _merge(parts, part, known)
     return parts
 
 
@@ -154,9 +156,13 @@ def _words_of(name: str) -> list[str]:
 
 
 def _merge(table: dict[str, Known], spelling: str, known: Known) -> None:
+    table[spelling] = _either(table.get(spelling, known), known)
+
+
+@cache
+def _either(one: Known, other: Known) -> Known:
     """Two names under one spelling: it proves nothing alone only when neither of them does."""
-    before = table.get(spelling, Known.EVERYDAY)
-    table[spelling] = (before | known) & ~Known.EVERYDAY | (before & known & Known.EVERYDAY)
+    return (one | other) & ~Known.EVERYDAY | (one & other & Known.EVERYDAY)
 
 
 def _misreadings(part: str, folded: str) -> Iterator[str]:
@@ -165,6 +171,7 @@ def _misreadings(part: str, folded: str) -> Iterator[str]:
         yield skeleton(fold(part.replace("ß", "b")))
     if len(part) < TOLERANT_LENGTH:
         return
+    yield same_letters(folded)
     for place in range(1, len(folded)):
         if folded[place] == folded[place - 1]:
             yield skeleton(folded[:place] + folded[place + 1 :])

@@ -43,8 +43,13 @@ def fold(word: str) -> str:
 
 
 def skeleton(folded: str) -> str:
-    """A folded word in which characters that a recogniser mixes up are one and the same."""
-    return folded.translate(_LOOKALIKES).replace("rn", "m").replace("vv", "w")
+    """A folded word in which what a recogniser mixes up is one and the same: 0 and o, rn and m."""
+    return same_letters(folded).replace("rn", "m").replace("vv", "w")
+
+
+def same_letters(folded: str) -> str:
+    """A folded word in which single letters that look alike are one and the same."""
+    return folded.translate(_LOOKALIKES)
 
 
 def digits(piece: str) -> str:

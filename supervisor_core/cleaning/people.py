@@ -104,10 +104,13 @@ def may_be_name(word: str, names: NameList) -> bool:
 
 def _words(text: str, names: NameList, start: int = 0) -> Iterator[_Word]:
     for match in _WORD.finditer(text, start):
-        word = match[0].rstrip("0123456789")
+        word = match[0]
         if sum(map(str.isalpha, word)) * 5 < len(word) * 3:
             continue
         known = _known(word, names)
+        if not known:
+            word = word.rstrip("0123456789")
+            known = _known(word, names)
         if known or not _HUMP.search(word):
             yield _word(text, match.start(), word, known, names)
             continue
@@ -245,13 +248,27 @@ def _extended(
     complete = comma or (len(parts) > 1 and any(part.known == Known.LAST for part in parts))
     if complete:
         return first, last
-    if len(parts) == 1 and first and words[first - 1].nameable and _after_comma(text, words, first):
+    alone = len(parts) == 1 and first > 0
+    if alone and _after_comma(text, words, first) and _may_lead(words, first - 1):
         return first - 1, last
-    if last < len(words) and words[last].nameable and _linked(text, words, last):
-        return first, last + 1
-    if len(parts) == 1 and first and words[first - 1].nameable and _near(text, words, first):
+    end = _end_of_particles(text, words, last)
+    if end < len(words) and words[end].nameable and _linked(text, words, end):
+        return first, end + 1
+    if alone and words[first - 1].nameable and _near(text, words, first):
         return first - 1, last
     return first, last
+
+
+def _may_lead(words: Sequence[_Word], place: int) -> bool:
+    """Before a comma and a first name even an everyday word is the surname, when it begins."""
+    word = words[place]
+    return word.nameable or (place == 0 and word.capital and len(word.text) > 1)
+
+
+def _end_of_particles(text: str, words: Sequence[_Word], place: int) -> int:
+    while place < len(words) and words[place].particle and _near(text, words, place):
+        place += 1
+    return place
 
 
 def _with_comma_partner(text: str, words: Sequence[_Word], place: int) -> tuple[int, int]:
