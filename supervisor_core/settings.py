@@ -42,6 +42,12 @@ class Settings(BaseSettings):
         default=None,
         description="Operator's own profiles (*.toml); by default profiles/ in the home.",
     )
+    names_file: Path | None = Field(
+        default=None, description="Operator's own list of names; by default names.txt in the home."
+    )
+    masks_folder: Path | None = Field(
+        default=None, description="Operator's own device masks; by default masks/ in the home."
+    )
     store_wait_s: float = Field(
         default=30.0, gt=0, description="Longest wait for the store's lock."
     )
@@ -78,6 +84,9 @@ class Settings(BaseSettings):
     )
     thumbnail_s: float = Field(default=60.0, gt=0, description="Limit to draw one thumbnail.")
 
+    level_tries: int = Field(
+        default=3, ge=1, description="An item that ends its run this often goes a level down."
+    )
     import_tries: int = Field(
         default=3, ge=1, description="A file that kills its reader this often is refused."
     )

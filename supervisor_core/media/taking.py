@@ -31,7 +31,7 @@ def take(entry: Path, into: Path, inside: Path | None = None) -> Path:
     FILE_CHANGED when it was swapped or written meanwhile, INTERNAL_ERROR when `into` is occupied.
     """
     with ExitStack() as stack:
-        folder = _open_folder(entry, inside or entry.parent, stack)
+        folder = open_folder(entry, inside or entry.parent, stack)
         try:
             descriptor = open_regular(entry.name, folder)
         except Failed as failure:
@@ -51,7 +51,12 @@ def take(entry: Path, into: Path, inside: Path | None = None) -> Path:
     return into
 
 
-def _open_folder(entry: Path, inside: Path, stack: ExitStack) -> int:
+def open_folder(entry: Path, inside: Path, stack: ExitStack) -> int:
+    """The descriptor of the folder that holds an entry, closed with the stack.
+
+    No folder from `inside` down to it may be a link. Raises `Failed`: FILE_NOT_FOUND, NOT_A_FILE,
+    FILE_NOT_READABLE.
+    """
     try:
         parts = entry.relative_to(inside).parts[:-1]
     except ValueError:

@@ -34,6 +34,7 @@ class Step(StrEnum):
     IMPORT = "import"
     MASK = "mask"
     VERIFY = "verify"
+    ASIDE = "aside"
     THUMBNAIL = "thumbnail"
 
 
@@ -83,23 +84,33 @@ def close_all(connection: Connection, closed: Sequence[Attempt]) -> None:
 
 
 _INTERRUPT = (
-    "UPDATE attempt SET ended = ?, outcome = 'interrupted', reason = 'WORKER_CRASHED'"
-    " WHERE ended IS NULL AND "
+    "UPDATE attempt SET ended = ?, outcome = 'interrupted', reason = ? WHERE ended IS NULL AND "
 )
 
 
-def close_interrupted(connection: Connection, media: Sequence[str], now: datetime) -> None:
+def close_lost(connection: Connection, media: Sequence[str], now: datetime) -> None:
     """Closes what an owner that lost these media has left open."""
     if media:
         connection.execute(
             f"{_INTERRUPT} media IN (SELECT media FROM {ROWS})",  # noqa: S608
-            [now, *keys("media", media)],
+            [now, Reason.LEASE_LOST, *keys("media", media)],
         )
 
 
-def close_interrupted_import(connection: Connection, intake: str, now: datetime) -> None:
+def close_dead_import(connection: Connection, intake: str, now: datetime) -> None:
     """Closes what a dead importer of this intake has left open."""
-    connection.execute(f"{_INTERRUPT} step = 'import' AND intake = ?", [now, intake])
+    connection.execute(
+        f"{_INTERRUPT} step = 'import' AND intake = ?", [now, Reason.WORKER_CRASHED, intake]
+    )
+
+
+def close_dead(connection: Connection, left: Sequence[str], reason: Reason, now: datetime) -> None:
+    """Closes attempts whose owners are gone: WORKER_CRASHED, or CANCELLED before they began."""
+    if left:
+        connection.execute(
+            f"{_INTERRUPT} id IN (SELECT id FROM {ROWS})",  # noqa: S608
+            [now, reason, *keys("id", left)],
+        )
 
 
 def count_failed(
@@ -108,10 +119,30 @@ def count_failed(
     """How often each file of an intake failed at a step for one of these reasons, by ordinal."""
     found = connection.execute(
         f"SELECT ordinal, count(*) FROM attempt JOIN {ROWS} USING (reason)"  # noqa: S608
-        " WHERE intake = ? AND step = ? AND ordinal IS NOT NULL GROUP BY ordinal",
+        " WHERE intake = ? AND step = ? AND outcome = 'failed' GROUP BY ordinal",
         [*keys("reason", reasons), intake, step],
     )
     return dict(found.fetchall())
+
+
+_BROKEN = f"""
+    WITH tries AS (
+        SELECT media, started, reason = 'IO_ERROR'
+            OR outcome = 'interrupted' AND reason = 'WORKER_CRASHED' AS broken
+        FROM attempt JOIN {ROWS} USING (media)
+        WHERE step = 'mask' AND level = ? AND ended IS NOT NULL
+            AND coalesce(reason, '') NOT IN ('CANCELLED', 'LEASE_LOST')
+    )
+    SELECT media, count(*) FROM tries WHERE broken AND started > coalesce(
+        (SELECT max(other.started) FROM tries AS other
+         WHERE other.media = tries.media AND NOT other.broken), TIMESTAMPTZ '1970-01-01')
+    GROUP BY media
+"""  # noqa: S608
+
+
+def count_broken(connection: Connection, media: Iterable[str], level: str) -> dict[str, int]:
+    """How often in a row masking each media ended its run, or met a broken disk, at this level."""
+    return dict(connection.execute(_BROKEN, [*keys("media", media), level]).fetchall())
 
 
 def of_media(connection: Connection, media: Iterable[str]) -> list[Attempt]:
@@ -120,10 +151,9 @@ def of_media(connection: Connection, media: Iterable[str]) -> list[Attempt]:
     return [_attempt(row) for row in fetch(connection, sql, keys("media", media))]
 
 
-def open_owners(connection: Connection) -> dict[str, str]:
-    """The owner of every attempt that is open, by attempt."""
-    found = connection.execute("SELECT id, owner FROM attempt WHERE ended IS NULL").fetchall()
-    return dict(found)
+def unfinished(connection: Connection) -> list[Attempt]:
+    """Every attempt that is open."""
+    return [_attempt(row) for row in fetch(connection, "SELECT * FROM attempt WHERE ended IS NULL")]
 
 
 def _attempt(row: dict[str, object]) -> Attempt:

@@ -32,7 +32,7 @@ def acquire(
     `wanted` was loaded in this transaction. Attempts that an earlier owner left open are closed.
     """
     free = [media for media in wanted if is_free(media, owner, now)]
-    attempts.close_interrupted(
+    attempts.close_lost(
         connection, [media.media for media in free if media.lease_owner is not None], now
     )
     taken = [

@@ -42,9 +42,25 @@ class FairLock:
 
 @contextmanager
 def hold_file(path: Path) -> Iterator[bool]:
-    """Tries to hold a file's lock for the block without waiting; says whether it is ours."""
+    """Tries to hold a file's lock for the block without waiting; says whether it is ours.
+
+    The file exists only as long as somebody holds it.
+    """
     with _opened(path) as descriptor:
-        yield _try(descriptor, fcntl.LOCK_EX)
+        ours = _try(descriptor, fcntl.LOCK_EX) and _is_still(path, descriptor)
+        try:
+            yield ours
+        finally:
+            if ours:
+                path.unlink(missing_ok=True)
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    """False when the holder before us has removed the file that we opened."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

@@ -31,12 +31,14 @@ _SHAPE = {
     "created": "TIMESTAMPTZ",
     "verified_frames": "BIGINT",
     "residual_regions": "BIGINT",
+    "frames_match": "BOOLEAN",
+    "stray_metadata": "BOOLEAN",
     "verify_seconds": "DOUBLE",
     "verify_reason": "VARCHAR",
     "verified_at": "TIMESTAMPTZ",
     "current": "BOOLEAN",
 }
-_KEY = ("media", "policy", "code_version", "level")
+_KEY = ("media", "policy", "code_version", "level", "sha256")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Output:
     created: datetime
     verified_frames: int | None = None
     residual_regions: int | None = None
+    frames_match: bool | None = None
+    stray_metadata: bool | None = None
     verify_seconds: float | None = None
     verify_reason: Reason | None = None
     verified_at: datetime | None = None
@@ -99,6 +103,21 @@ def current(connection: Connection, media: Iterable[str]) -> dict[MediaKey, Outp
     sql = f"SELECT output.* FROM output JOIN {ROWS} USING (media) WHERE current"  # noqa: S608
     found = map(_output, fetch(connection, sql, keys("media", media)))
     return {output.media: output for output in found}
+
+
+def former(connection: Connection, media: Sequence[str] | None = None) -> list[Output]:
+    """Outputs (of these media, or all) that are not the current one but still have a file."""
+    sql = "SELECT output.* FROM output"
+    members = "" if media is None else f" JOIN {ROWS} USING (media)"
+    parameters = [] if media is None else keys("media", media)
+    rows = fetch(connection, f"{sql}{members} WHERE NOT current AND path IS NOT NULL", parameters)
+    return [_output(row) for row in rows]
+
+
+def current_hashes(connection: Connection, hashes: Iterable[str]) -> set[str]:
+    """Which of these contents a current output has."""
+    sql = f"SELECT DISTINCT sha256 FROM output JOIN {ROWS} USING (sha256) WHERE current"  # noqa: S608
+    return {row[0] for row in connection.execute(sql, keys("sha256", hashes)).fetchall()}
 
 
 def paths(connection: Connection) -> set[str]:

@@ -70,6 +70,8 @@ CREATE TABLE output (
     attempt          VARCHAR NOT NULL,
     verified_frames  BIGINT,
     residual_regions BIGINT,
+    frames_match     BOOLEAN,
+    stray_metadata   BOOLEAN,
     verify_seconds   DOUBLE,
     verify_reason    VARCHAR,
     verified_at      TIMESTAMPTZ,

@@ -1,0 +1,50 @@
+"""Outputs that count no more leave the tree of cleaned files.
+
+They were clean by the rules of their time; by today's rules they may not be.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from supervisor_core.media.files import sync
+from supervisor_core.pipeline import places
+from supervisor_core.pipeline.context import Context
+from supervisor_core.store import outputs
+from supervisor_core.store.outputs import Output
+
+
+def discard_former(context: Context, media: Sequence[str] | None = None) -> None:
+    """Moves files of former outputs (of these media, or of all) into trash/.
+
+    This happens under the store's lock, so that nobody publishes the same content meanwhile.
+    """
+    with context.store.read() as connection:
+        former = outputs.former(connection, media)
+    if not former:
+        return
+    with context.store.write() as connection:
+        former = outputs.former(connection, media)
+        needed = outputs.current_hashes(connection, {output.sha256 for output in former})
+        for output in former:
+            if output.sha256 not in needed:
+                _discard(context, output)
+        outputs.save(connection, [replace(output, path=None) for output in former])
+
+
+def _discard(context: Context, output: Output) -> None:
+    home = context.home
+    path = home.absolute(output.path or "")
+    if path.is_relative_to(home.work):
+        places.remove_folder(path.parent)
+    small = places.thumbnail(home, output.sha256)
+    for shown in (path, places.cleaned(home, output.sha256, output.kind), small):
+        if shown.is_file() and not shown.is_relative_to(home.work):
+            _throw(shown, home.trash)
+
+
+def _throw(path: Path, trash: Path) -> None:
+    with suppress(FileNotFoundError):
+        path.rename(trash / f"{path.parent.parent.name}-{path.name}")
+        sync(path.parent)

@@ -1,0 +1,209 @@
+"""Takes the files of an intake out of the inbox, looks at each, and keeps it in raw/ or refused/.
+
+The hash is written to the arrival before its file moves to raw/. So whatever step a crash
+interrupts, the next call finds the file where it is and goes on from there. One process imports an
+intake at a time.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from supervisor_core.keys import IntakeKey, MediaKey
+from supervisor_core.media.files import publish
+from supervisor_core.pipeline import places
+from supervisor_core.pipeline.child import Examined
+from supervisor_core.pipeline.context import Context
+from supervisor_core.pipeline.falls import KILLING, STOPPING
+from supervisor_core.pipeline.looking import Looked, Looker
+from supervisor_core.pipeline.placing import Placer
+from supervisor_core.pipeline.reports import ImportReport
+from supervisor_core.pipeline.rules import Profiles
+from supervisor_core.pipeline.sweeping import sweep
+from supervisor_core.reasons import Failed, Reason
+from supervisor_core.states import Arrival as State
+from supervisor_core.store import arrivals, attempts, audit, identifiers, names
+from supervisor_core.store import media as media_table
+from supervisor_core.store.arrivals import Arrival
+from supervisor_core.store.attempts import Attempt, Outcome, Step
+from supervisor_core.store.audit import Deed
+from supervisor_core.store.lock import hold_file
+from supervisor_core.store.media import Media
+
+GROUP = 32
+Change = tuple[Arrival, Arrival]
+
+
+def import_items(context: Context, intake: IntakeKey) -> ImportReport:
+    """Imports what an intake still holds in state seen; see `Pipeline.import_items`."""
+    with hold_file(context.home.work / f"{intake}.lock") as ours:
+        if not ours:
+            raise Failed(Reason.LEASE_LOST)
+        sweep(context)
+        return _Import(context, intake).run()
+
+
+class _Import:
+    def __init__(self, context: Context, intake: IntakeKey) -> None:
+        self._context = context
+        self._intake = intake
+        with context.store.read() as connection:
+            header = arrivals.find_intake(connection, intake)
+            members = arrivals.arrivals_of(connection, intake)
+            self._killed = attempts.count_failed(connection, intake, Step.IMPORT, KILLING)
+        if header is None:
+            raise Failed(Reason.UNKNOWN_INTAKE)
+        self._profile = Profiles(context.profiles_folder()).named(header.profile)
+        self._seen = [member for member in members if member.state is State.SEEN]
+        self._known = len(members) - len(self._seen)
+        self._ended: Counter[State] = Counter()
+        self._refused: Counter[Reason] = Counter()
+        self._waiting: Counter[Reason] = Counter()
+
+    def run(self) -> ImportReport:
+        if self._seen:
+            looker = self._looker()
+            for start in range(0, len(self._seen), GROUP):
+                self._import(looker, start)
+        return ImportReport(
+            intake=self._intake,
+            imported=self._ended[State.IMPORTED],
+            duplicates=self._ended[State.DUPLICATE],
+            known=self._known,
+            refused=dict(self._refused),
+            waiting=dict(self._waiting),
+        )
+
+    def _looker(self) -> Looker:
+        with self._context.store.restricted() as connection:
+            paths = names.recall(connection, [one.fingerprint for one in self._seen])
+        with self._context.store.write() as connection:
+            attempts.close_dead_import(connection, self._intake, self._context.now())
+        return Looker(self._context, self._profile, paths)
+
+    def _import(self, looker: Looker, start: int) -> None:
+        looked = self._look(looker, start)
+        placer = Placer(self._context, looker, self._intend(looked), self._killed)
+        placed = [placer.place(one) for one in looked]
+        self._keep_tags(placed)
+        self._record(placer, placed)
+        for one in placed:
+            if one.reason in STOPPING and isinstance(one.value, Failed):
+                raise one.value
+
+    def _look(self, looker: Looker, start: int) -> list[Looked]:
+        group = self._seen[start : start + GROUP]
+        opened = [self._attempt(arrival) for arrival in group]
+        with self._context.store.write() as connection:
+            attempts.open_all(connection, opened)
+        looked = []
+        for index, (arrival, attempt) in enumerate(zip(group, opened, strict=True), start + 1):
+            looked.append(looker.look(arrival, attempt))
+            if self._context.on_progress:
+                self._context.on_progress(index, len(self._seen))
+        return looked
+
+    def _attempt(self, arrival: Arrival) -> Attempt:
+        return Attempt(
+            step=Step.IMPORT,
+            owner=self._context.owner,
+            started=self._context.now(),
+            intake=self._intake,
+            ordinal=arrival.ordinal,
+        )
+
+    def _intend(self, looked: Sequence[Looked]) -> dict[str, Path]:
+        """Writes what is about to move to raw/, and finds where each content belongs."""
+        found = _contents(looked)
+        if not found:
+            return {}
+        with self._context.store.write() as connection:
+            changes = [(one.arrival, replace(one.arrival, media=key)) for one, key in found]
+            arrivals.save_all(connection, changes, self._context.now())
+            known = media_table.load(connection, {key for _, key in found})
+        return {key: self._target(one, known.get(key)) for one, key in found}
+
+    def _target(self, looked: Looked, known: Media | None) -> Path:
+        home = self._context.home
+        if known is not None:
+            return places.raw_place(home, known)
+        if not isinstance(looked.value, Examined):
+            raise looked.value
+        return places.raw(home, looked.value.sha256, looked.value.info.container)
+
+    def _keep_tags(self, placed: Sequence[Looked]) -> None:
+        tags = {
+            one.value.sha256: one.value.tags
+            for one in placed
+            if isinstance(one.value, Examined) and one.value.tags
+        }
+        if tags:
+            with self._context.store.restricted() as connection:
+                identifiers.replace_tags(connection, tags)
+
+    def _record(self, placer: Placer, placed: Sequence[Looked]) -> None:
+        now = self._context.now()
+        with self._context.store.write() as connection:
+            known = media_table.load(connection, {key for _, key in _contents(placed)})
+            new: dict[MediaKey, Media] = {}
+            changes = [(one.arrival, self._after(placer, one, known, new)) for one in placed]
+            arrivals.save_all(connection, changes, now)
+            media_table.add(connection, list(new.values()), now)
+            attempts.close_all(connection, [_closed(one, now) for one in placed])
+            audit.write(connection, self._context.owner, list(self._deeds(changes)), now)
+        for _, after in changes:
+            self._count(after)
+
+    def _after(
+        self,
+        placer: Placer,
+        looked: Looked,
+        known: dict[MediaKey, Media],
+        new: dict[MediaKey, Media],
+    ) -> Arrival:
+        """What becomes of the arrival; a content that nobody knows is entered into `new`."""
+        if isinstance(looked.value, Failed):
+            if placer.waits(looked):
+                return replace(looked.arrival, reason=looked.reason)
+            refused = {"state": State.REFUSED, "media": None, "reason": looked.reason}
+            return replace(looked.arrival, **refused)  # type: ignore[arg-type]
+        key, info = MediaKey(looked.value.sha256), looked.value.info
+        state = State.DUPLICATE
+        if key in known:
+            self._one_copy(looked.path, known[key])
+        elif key not in new and looked.path is not None:
+            new[key] = Media(key, info, self._context.home.relative(looked.path))
+            state = State.IMPORTED
+        return replace(looked.arrival, state=state, media=key, reason=None)
+
+    def _one_copy(self, path: Path | None, media: Media) -> None:
+        """Keeps one copy, should the raw file have been moved aside since its place was found."""
+        said = self._context.home.absolute(media.raw_path)
+        if path is not None and path != said and path.is_file():
+            publish(path, said)
+
+    def _deeds(self, changes: Sequence[Change]) -> Iterator[Deed]:
+        for _, after in changes:
+            if after.state is State.DUPLICATE:
+                subject = f"{after.intake}-{after.ordinal:03d}"
+                yield Deed("keep_one_copy", subject, {"media": str(after.media)})
+
+    def _count(self, after: Arrival) -> None:
+        if after.state is State.SEEN and after.reason:
+            self._waiting[after.reason] += 1
+        elif after.state is State.REFUSED and after.reason:
+            self._refused[after.reason] += 1
+        else:
+            self._ended[after.state] += 1
+
+
+def _contents(looked: Sequence[Looked]) -> list[tuple[Looked, MediaKey]]:
+    """Those that come in, with the hash of their content."""
+    return [(one, MediaKey(one.value.sha256)) for one in looked if isinstance(one.value, Examined)]
+
+
+def _closed(looked: Looked, now: datetime) -> Attempt:
+    outcome = Outcome.FAILED if looked.reason else Outcome.DONE
+    return replace(looked.attempt, ended=now, outcome=outcome, reason=looked.reason)

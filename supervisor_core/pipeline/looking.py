@@ -1,0 +1,103 @@
+"""Gets the file of an arrival, wherever an earlier call has left it, and looks into it.
+
+A file is at one place at any moment, and every place can be told from its arrival: the inbox, then
+work/ under the arrival's own name, then raw/ under its hash or refused/ under the arrival's name.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from supervisor_core.media.policy import Profile
+from supervisor_core.media.taking import take
+from supervisor_core.pipeline import places
+from supervisor_core.pipeline.child import Examined
+from supervisor_core.pipeline.context import Context
+from supervisor_core.reasons import Failed, Reason
+from supervisor_core.store.arrivals import Arrival
+from supervisor_core.store.attempts import Attempt
+
+
+@dataclass(frozen=True)
+class Looked:
+    """An arrival with what a look at its file has shown; the path is None where there is none."""
+
+    arrival: Arrival
+    attempt: Attempt
+    path: Path | None
+    value: Examined | Failed
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the file does not come in."""
+        return self.value.reason if isinstance(self.value, Failed) else None
+
+
+@dataclass(frozen=True)
+class Looker:
+    """Looks at the files of one intake; `paths` are the relative ones, by fingerprint."""
+
+    context: Context
+    profile: Profile
+    paths: Mapping[str, str]
+
+    def look(self, arrival: Arrival, attempt: Attempt) -> Looked:
+        """Takes the file out of the inbox and looks into it."""
+        started_s = time.monotonic()
+        path: Path | None = None
+        value: Examined | Failed
+        try:
+            path = self._fetch(arrival)
+            value = self._examine(arrival, path)
+        except Failed as failed:
+            value = failed
+        except OSError as error:
+            value = places.failed_from(error)
+        tried = replace(attempt, seconds=time.monotonic() - started_s)
+        return Looked(arrival, tried, path, value)
+
+    def entry(self, arrival: Arrival) -> Path:
+        """Where the file lay when it was seen; raises `Failed(FILE_NOT_FOUND)` for no name."""
+        path = self.paths.get(arrival.fingerprint)
+        if path is None:
+            raise Failed(Reason.FILE_NOT_FOUND)
+        return self.context.home.inbox / path
+
+    def unchanged(self, arrival: Arrival, path: Path) -> bool:
+        """True when the file there has the size and time that were seen."""
+        try:
+            status = path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise Failed(Reason.FILE_NOT_FOUND) from None
+        return (status.st_size, status.st_mtime_ns) == (arrival.size_bytes, arrival.mtime_ns)
+
+    def _fetch(self, arrival: Arrival) -> Path:
+        for path in self._left(arrival):
+            if os.path.lexists(path):
+                return path
+        entry = self.entry(arrival)
+        if not self.unchanged(arrival, entry):
+            raise Failed(Reason.FILE_CHANGED)
+        home = self.context.home
+        return take(entry, places.taken(home, arrival.intake, arrival.ordinal), home.inbox)
+
+    def _left(self, arrival: Arrival) -> Iterator[Path]:
+        """Where a call that was interrupted may have left the file."""
+        home = self.context.home
+        yield places.taken(home, arrival.intake, arrival.ordinal)
+        if arrival.media and (found := places.find_imported(home, arrival.media)):
+            yield found
+        yield places.refused(home, arrival.intake, arrival.ordinal)
+
+    def _examine(self, arrival: Arrival, path: Path) -> Examined:
+        settings = self.context.settings
+        limit_s = settings.import_base_s + settings.import_s_per_gb * arrival.size_bytes / 1e9
+        outside_name = PurePosixPath(self.paths.get(arrival.fingerprint, "")).name
+        found = self.context.worker.call(
+            self.context.tools.examine, path, outside_name, self.profile, limit_s=limit_s
+        )
+        if not self.unchanged(arrival, path):
+            raise Failed(Reason.FILE_CHANGED)
+        return found

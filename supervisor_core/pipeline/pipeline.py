@@ -1,0 +1,103 @@
+"""The steps of an intake's way, each a call that may be made again at any time."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from supervisor_core.keys import IntakeKey
+from supervisor_core.pipeline.again import send_back
+from supervisor_core.pipeline.aside import set_aside
+from supervisor_core.pipeline.context import Caller, Context, Progress
+from supervisor_core.pipeline.importing import import_items
+from supervisor_core.pipeline.masking import mask
+from supervisor_core.pipeline.reports import ImportReport, StepReport
+from supervisor_core.pipeline.sweeping import sweep
+from supervisor_core.pipeline.thumbnails import thumbnails
+from supervisor_core.pipeline.tools import Tools
+from supervisor_core.pipeline.verifying import verify
+from supervisor_core.reasons import Failed, Reason
+from supervisor_core.settings import Home, Settings
+from supervisor_core.states import Cleaning
+from supervisor_core.store import Store
+from supervisor_core.store.progress import IntakeSummary, summarise
+
+
+class Pipeline:
+    """Works on intakes in the name of one owner (`store.owners.this_process`).
+
+    Every step leaves alone what the store already holds, takes hold of what it works on, and gives
+    each item its own limit: one bad item never stops the others. A step raises `Failed` only when
+    nothing can go on: STORE_BUSY, STORE_DAMAGED, KEY_MISSING, BAD_CONFIGURATION,
+    DEPENDENCY_MISSING, UNKNOWN_PROFILE. What happened to the items is in its report.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        home: Home,
+        settings: Settings,
+        worker: Caller,
+        owner: str,
+        on_progress: Progress | None = None,
+        tools: Tools | None = None,
+    ) -> None:
+        self._context = Context(store, home, settings, worker, owner, on_progress, tools or Tools())
+
+    def reporting(self, on_progress: Progress | None) -> "Pipeline":
+        """The same pipeline telling its progress (done, total) to somebody else."""
+        context = replace(self._context, on_progress=on_progress)
+        return Pipeline(
+            context.store,
+            context.home,
+            context.settings,
+            context.worker,
+            context.owner,
+            on_progress,
+            context.tools,
+        )
+
+    def import_items(self, intake: IntakeKey) -> ImportReport:
+        """Takes the files of an intake from the inbox into raw/, or into refused/ with a reason.
+
+        Also raises `Failed`: UNKNOWN_INTAKE, and LEASE_LOST while another process imports it.
+        """
+        return import_items(self._context, intake)
+
+    def mask(self, intake: IntakeKey, level: Cleaning | str) -> StepReport:
+        """Cleans at this level every item that waits for it: those that fail go a level down."""
+        return mask(self._context, intake, Cleaning(level))
+
+    def verify(self, intake: IntakeKey, level: Cleaning | str) -> StepReport:
+        """Reads again what this level has made: what is proven clean is published.
+
+        What is not goes a level down; what could not be read in time waits to be set aside.
+        """
+        return verify(self._context, intake, Cleaning(level))
+
+    def set_aside(self, intake: IntakeKey) -> StepReport:
+        """Keeps the raw files of what no level could clean in aside/, with their reasons."""
+        return set_aside(self._context, intake)
+
+    def thumbnails(self, intake: IntakeKey) -> StepReport:
+        """Draws a small picture of everything that passes the gate and has none."""
+        return thumbnails(self._context, intake)
+
+    def send_back(self, intake: IntakeKey, *, everything: bool = False) -> int:
+        """Makes items wait for the first level again: those aside, or all; returns how many."""
+        return send_back(self._context, intake, everything=everything)
+
+    def sweep(self) -> int:
+        """Removes what dead runs have left in work/ and returns how many folders those were."""
+        return sweep(self._context)
+
+    def summary(self, intake: IntakeKey) -> IntakeSummary:
+        """How the intake stands; raises `Failed(UNKNOWN_INTAKE)`."""
+        return self.summaries([intake])[0]
+
+    def summaries(self, intakes: Sequence[IntakeKey]) -> list[IntakeSummary]:
+        """How several intakes stand, read at one moment; raises `Failed(UNKNOWN_INTAKE)`."""
+        with self._context.store.read() as connection:
+            found = [summarise(connection, intake) for intake in intakes]
+        known = [summary for summary in found if summary is not None]
+        if len(known) < len(found):
+            raise Failed(Reason.UNKNOWN_INTAKE)
+        return known

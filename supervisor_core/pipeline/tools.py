@@ -1,0 +1,25 @@
+"""The functions that do the real work, as values: a test may put its own in their place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor_core.cleaning.job import CODE_VERSION, CleanReport, Job, Level, VerifyReport
+from supervisor_core.cleaning.limits import clean_limit_s, verify_limit_s
+from supervisor_core.media.info import MediaInfo
+from supervisor_core.media.policy import Profile
+from supervisor_core.pipeline import child
+from supervisor_core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the child does, what it may take, and the version all outputs are bound to."""
+
+    examine: Callable[[Path, str, Profile], child.Examined] = child.examine
+    clean: Callable[[Job], child.Made] = child.clean_file
+    verify: Callable[[Job, CleanReport], VerifyReport] = child.verify_file
+    draw: Callable[[Path, Path, int], None] = child.draw_thumbnail
+    clean_limit_s: Callable[[MediaInfo, Level, Settings], float] = clean_limit_s
+    verify_limit_s: Callable[[MediaInfo, Settings], float] = verify_limit_s
+    code_version: str = CODE_VERSION
