@@ -197,6 +197,12 @@ def test_blacked_out_control_fails(tmp_path: Path) -> None:
     assert not verdict.passed
 
 
+def test_black_picture_is_no_cleaning(inside: Clip, tmp_path: Path) -> None:
+    verdict = judge(inside.truth, edited(inside, tmp_path, lambda _, picture: picture * 0))
+    assert verdict.leaked_frames == ()
+    assert not verdict.passed
+
+
 def test_a_seed_draws_the_same_twice_and_another_seed_differs(tmp_path: Path) -> None:
     def drawn(seed: int, folder: str) -> tuple[list[str], np.ndarray]:
         (tmp_path / folder).mkdir()
