@@ -51,31 +51,42 @@ State = Arrival | Cleaning | Verification | Review
 
 _LEVELS = (Cleaning.FRAME_LEVEL, Cleaning.ROI_MASK, Cleaning.RAW_ASIDE, Cleaning.NOT_REQUIRED)
 
-STEPS: dict[State, frozenset[State]] = {
-    Arrival.SEEN: frozenset({Arrival.IMPORTED, Arrival.DUPLICATE, Arrival.REFUSED}),
-    Arrival.IMPORTED: frozenset(),
-    Arrival.DUPLICATE: frozenset(),
-    Arrival.REFUSED: frozenset({Arrival.SEEN}),
-    Cleaning.WAITING: frozenset({Cleaning.RUNNING, Cleaning.NOT_REQUIRED, Cleaning.RAW_ASIDE}),
-    Cleaning.RUNNING: frozenset({Cleaning.WAITING, *_LEVELS}),
-    Cleaning.FRAME_LEVEL: frozenset({Cleaning.WAITING, Cleaning.RUNNING}),
-    Cleaning.ROI_MASK: frozenset({Cleaning.WAITING, Cleaning.RUNNING}),
-    Cleaning.RAW_ASIDE: frozenset({Cleaning.WAITING, Cleaning.RUNNING}),
-    Cleaning.NOT_REQUIRED: frozenset({Cleaning.WAITING}),
-    Verification.NONE: frozenset(
-        {Verification.VERIFIED, Verification.RESIDUAL, Verification.TIMEOUT}
-    ),
-    Verification.VERIFIED: frozenset({Verification.NONE}),
-    Verification.RESIDUAL: frozenset({Verification.NONE}),
-    Verification.TIMEOUT: frozenset({Verification.NONE}),
-    Review.NONE: frozenset({Review.HELD}),
-    Review.HELD: frozenset({Review.NONE, Review.RELEASED, Review.REJECTED}),
-    Review.RELEASED: frozenset({Review.NONE, Review.HELD}),
-    Review.REJECTED: frozenset({Review.NONE, Review.HELD}),
+# One table for each axis: members of two axes may have the same text and would be one key.
+STEPS: dict[type[StrEnum], dict[State, frozenset[State]]] = {
+    Arrival: {
+        Arrival.SEEN: frozenset({Arrival.IMPORTED, Arrival.DUPLICATE, Arrival.REFUSED}),
+        Arrival.IMPORTED: frozenset(),
+        Arrival.DUPLICATE: frozenset(),
+        Arrival.REFUSED: frozenset({Arrival.SEEN}),
+    },
+    Cleaning: {
+        Cleaning.WAITING: frozenset({Cleaning.RUNNING, Cleaning.NOT_REQUIRED, Cleaning.RAW_ASIDE}),
+        Cleaning.RUNNING: frozenset({Cleaning.WAITING, *_LEVELS}),
+        Cleaning.FRAME_LEVEL: frozenset({Cleaning.WAITING, Cleaning.RUNNING}),
+        Cleaning.ROI_MASK: frozenset({Cleaning.WAITING, Cleaning.RUNNING}),
+        Cleaning.RAW_ASIDE: frozenset({Cleaning.WAITING, Cleaning.RUNNING}),
+        Cleaning.NOT_REQUIRED: frozenset({Cleaning.WAITING}),
+    },
+    Verification: {
+        Verification.NONE: frozenset(
+            {Verification.VERIFIED, Verification.RESIDUAL, Verification.TIMEOUT}
+        ),
+        Verification.VERIFIED: frozenset({Verification.NONE}),
+        Verification.RESIDUAL: frozenset({Verification.NONE}),
+        Verification.TIMEOUT: frozenset({Verification.NONE}),
+    },
+    Review: {
+        Review.NONE: frozenset({Review.HELD}),
+        Review.HELD: frozenset({Review.NONE, Review.RELEASED, Review.REJECTED}),
+        Review.RELEASED: frozenset({Review.NONE, Review.HELD}),
+        Review.REJECTED: frozenset({Review.NONE, Review.HELD}),
+    },
 }
 
 
 def check_step(current: State, following: State) -> None:
     """Raises `Failed(INTERNAL_ERROR)` unless the table has this step; staying put is no step."""
-    if following is not current and following not in STEPS[current]:
+    if following is current:
+        return
+    if type(following) is not type(current) or following not in STEPS[type(current)][current]:
         raise Failed(Reason.INTERNAL_ERROR, step=f"{current}->{following}")
