@@ -1,0 +1,6 @@
+"""Dagster resources over the core: the store, and the pipeline with its warm worker."""
+
+from resources.pipeline import PipelineResource
+from resources.store import StoreResource
+
+__all__ = ["PipelineResource", "StoreResource"]

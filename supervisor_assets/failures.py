@@ -2,13 +2,13 @@
 
 Everything that is raised here ends up in Dagster's database for anybody to read, so an error keeps
 its reason and its numbers and loses the rest: the texts of libraries carry paths. Only a passing
-cause of the step itself (a locked store, a full disk) is tried again by Dagster; what befalls one
-item is the pipeline's business and never gets here.
+cause (a locked store, a full disk) is tried again by Dagster; what befalls one item otherwise is
+the pipeline's business and never gets here.
 """
 
 import errno
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,11 +23,13 @@ RETRY = dg.RetryPolicy(
 """Waits of about 4, 12 and 28 s."""
 
 _BY_ERRNO = {errno.ENOSPC: Reason.DISK_FULL, errno.EIO: Reason.IO_ERROR}
-_TRIED_AGAIN = frozenset({Reason.STORE_BUSY, Reason.DISK_FULL, Reason.IO_ERROR})
+_LEFT_ALONE = frozenset({Reason.CANCELLED, Reason.LEASE_LOST})
+
+Context = dg.OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
 
 @contextmanager
-def told(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Iterator[None]:
+def told(context: Context) -> Iterator[None]:
     """Turns any error inside into a `dagster.Failure` that says why and what to do."""
     try:
         yield
@@ -39,18 +41,22 @@ def told(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Iterator[
         raise failure(context, _unexpected(error)) from None
 
 
-def failure(
-    context: dg.OpExecutionContext | dg.AssetExecutionContext, failed: Failed
-) -> dg.Failure:
+def failure(context: Context, failed: Failed) -> dg.Failure:
     """The failure for a reason; the run carries the reason as a tag, so that runs can be found."""
-    context.instance.add_run_tags(context.run_id, {REASON_TAG: failed.reason.value})
     reason = failed.reason
+    context.instance.add_run_tags(context.run.run_id, {REASON_TAG: reason.value})
     return dg.Failure(
         description=str(failed),
-        metadata={"reason": reason.value, "cause": reason.sentence, "next_step": reason.next_step}
-        | dict(failed.facts),
-        allow_retries=reason in _TRIED_AGAIN,
+        metadata=dict(failed.facts)
+        | {"reason": reason.value, "cause": reason.sentence, "next_step": reason.next_step},
+        allow_retries=reason.transient and reason not in _LEFT_ALONE,
     )
+
+
+def require_none_waiting(waiting: Mapping[Reason, int]) -> None:
+    """Raises when items wait for a cause to pass: the step is tried again and skips the rest."""
+    if waiting:
+        raise Failed(min(waiting), items=sum(waiting.values()))
 
 
 def _unexpected(error: Exception) -> Failed:

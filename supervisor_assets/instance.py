@@ -15,8 +15,10 @@ from dagster._core.scheduler import DagsterDaemonScheduler
 
 from supervisor_core.media.files import publish
 from supervisor_core.settings import Home
+from supervisor_core.store.lock import FairLock
 
-SENSOR_LOOP_S = 1
+SENSOR_LOOP_S = 0.5
+_PREPARE_S = 60.0
 _DAEMON = "dagster._daemon.sensor"
 _SHIPPED = (Path(__file__).parent / "dagster.yaml", Path(__file__).parents[1] / "dagster.yaml")
 _MARK = "# Written by Supervisor; a copy that was changed by hand stays as it is. "
@@ -32,18 +34,33 @@ class PromptScheduler(DagsterDaemonScheduler):
 
 
 def prepare_dagster_home(home: Home) -> Path:
-    """Writes dagster.yaml where it is missing or as we last wrote it, and returns the folder."""
-    target = home.dagster / "dagster.yaml"
-    if not target.exists() or _is_ours(target.read_text("utf-8")):
-        part = target.with_name(f"{target.name}.{os.getpid()}.part")
-        part.write_text(_shipped(), "utf-8")
-        publish(part, target)
+    """Makes the folder ready for any number of processes, and returns it.
+
+    dagster.yaml is written where it is missing or as we last wrote it. Dagster's databases are made
+    here, by one process: several that start together on an empty folder break them.
+    """
+    with FairLock(home.dagster, "prepare").hold(shared=False, wait_s=_PREPARE_S):
+        target = home.dagster / "dagster.yaml"
+        if not target.exists() or _is_ours(target.read_text("utf-8")):
+            _write(target, _shipped())
+        ready = home.dagster / "prepared"
+        if not ready.exists():
+            dg.DagsterInstance.from_config(str(home.dagster)).dispose()
+            ready.touch()
     return home.dagster
 
 
 def open_instance(home: Home) -> dg.DagsterInstance:
     """The Dagster instance of a home; use it as a context manager."""
     return dg.DagsterInstance.from_config(str(prepare_dagster_home(home)))
+
+
+def _write(target: Path, text: str) -> None:
+    if target.exists() and target.read_text("utf-8") == text:
+        return
+    part = target.with_name(f"{target.name}.part")
+    part.write_text(text, "utf-8")
+    publish(part, target)
 
 
 def _shipped() -> str:

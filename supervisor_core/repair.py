@@ -14,7 +14,7 @@ from supervisor_core.keys import IntakeKey
 GRACE_S = 20.0
 FIRST_WAIT_S = 30.0
 LONGEST_WAIT_S = 6 * 3600.0
-MAX_ATTEMPTS = 8
+MAX_ATTEMPTS = 24
 REPAIRS = 20
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from supervisor_core.inbox.listing import Listing, list_inbox, still_there
 from supervisor_core.inbox.plan import Plan, plan, returned
 from supervisor_core.keys import Fingerprint, IntakeKey
-from supervisor_core.media.profiles import profile_names
+from supervisor_core.media.policy import profile_names
 from supervisor_core.settings import Home, Settings
 from supervisor_core.states import Arrival
 from supervisor_core.store import Store
@@ -54,8 +54,8 @@ def look(
 ) -> Look:
     """Records at most 50 new intakes; the store is opened only when something has changed.
 
-    `now_s` is the wall clock's. Raises `Failed(IO_ERROR)` when the inbox itself can't be listed; a subfolder that can't does
-    not stop the others and is counted.
+    `now_s` is the wall clock's. Raises `Failed(IO_ERROR)` when the inbox itself can't be listed; a
+    subfolder that can't be does not stop the others and is counted.
     """
     listing = list_inbox(home.inbox)
     if memory.digest == listing.digest:

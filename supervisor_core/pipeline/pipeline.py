@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline.again import send_back
@@ -11,7 +12,7 @@ from supervisor_core.pipeline.importing import import_items
 from supervisor_core.pipeline.masking import mask
 from supervisor_core.pipeline.reports import ImportReport, StepReport
 from supervisor_core.pipeline.sweeping import sweep
-from supervisor_core.pipeline.thumbnails import thumbnails
+from supervisor_core.pipeline.thumbnails import preview, thumbnails
 from supervisor_core.pipeline.tools import Tools
 from supervisor_core.pipeline.verifying import verify
 from supervisor_core.reasons import Failed, Reason
@@ -80,6 +81,10 @@ class Pipeline:
     def thumbnails(self, intake: IntakeKey) -> StepReport:
         """Draws a small picture of everything that passes the gate and has none."""
         return thumbnails(self._context, intake)
+
+    def preview(self, intake: IntakeKey) -> Path | None:
+        """The thumbnail of the intake's first item that may be shown, if there is one."""
+        return preview(self._context, intake)
 
     def send_back(self, intake: IntakeKey, *, everything: bool = False) -> int:
         """Makes items wait for the first level again: those aside, or all; returns how many."""

@@ -30,13 +30,13 @@ class Drawn:
     sha256: str
 
 
-def thumbnails(context: Context, intake: IntakeKey) -> StepReport:
+def thumbnails(context: Context, intake: IntakeKey, at_most: int | None = None) -> StepReport:
     """Draws the thumbnails that are missing; see `Pipeline.thumbnails`."""
     batch = Batch(context, intake, None, _Drawing(context))
     profiles = Profiles(context.profiles_folder())
     with context.store.write() as connection:
         members = media_table.of_intake(connection, intake)
-        wanted = _missing(connection, context, members)
+        wanted = _missing(connection, context, members)[:at_most]
         held = leases.acquire(connection, wanted, context.owner, context.now(), context.lease_end())
         files = outputs.current(connection, [media.media for media in held])
         came_in = media_table.profiles_of(connection, [media.media for media in held])
@@ -54,6 +54,20 @@ def thumbnails(context: Context, intake: IntakeKey) -> StepReport:
         failed=dict(tally.failed),
         waiting=dict(tally.waiting),
     )
+
+
+def preview(context: Context, intake: IntakeKey) -> Path | None:
+    """The thumbnail of the first item that may be shown; drawn when there is none."""
+    found = _first(context, intake)
+    if found is not None and not found.exists():
+        thumbnails(context, intake, at_most=1)
+    return found if found is not None and found.exists() else None
+
+
+def _first(context: Context, intake: IntakeKey) -> Path | None:
+    with context.store.read() as connection:
+        readable = gate.readable_of(connection, intake)
+    return places.thumbnail(context.home, readable[0].sha256) if readable else None
 
 
 def _missing(connection: Connection, context: Context, members: Sequence[Media]) -> list[Media]:

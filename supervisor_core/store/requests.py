@@ -94,6 +94,12 @@ def queued(connection: Connection, limit: int) -> list[Request]:
     return [_request(row) for row in fetch(connection, sql, [limit])]
 
 
+def open_requests(connection: Connection, limit: int) -> list[Request]:
+    """The requests that are not at their end, those that wait longest first."""
+    sql = "SELECT * FROM request WHERE state IN ('queued', 'running') ORDER BY created, id LIMIT ?"
+    return [_request(row) for row in fetch(connection, sql, [limit])]
+
+
 def move(
     connection: Connection, request: str, state: State, now: datetime, reason: Reason | None = None
 ) -> None:

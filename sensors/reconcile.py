@@ -1,0 +1,96 @@
+"""Finds what fell between, and asks for the runs that are missing.
+
+A run request that fails twice is dropped by Dagster; a daemon may die between recording and
+requesting; a run worker may be killed with everything around it, and its run then stays "started"
+for ever. The store knows what is unfinished, Dagster knows what runs: where the two disagree, this
+sensor asks again, each time after a longer wait. A permanent refusal is an end, not a gap.
+"""
+
+import time
+from collections.abc import Iterable
+
+import dagster as dg
+
+from resources import StoreResource
+from resources.pipeline import WORKER_TAG
+from supervisor_assets.jobs import clean_intake
+from supervisor_assets.partitions import intake
+from supervisor_assets.requests import ATTEMPT_TAG, PARTITION_TAG, repair_request
+from supervisor_core.keys import IntakeKey
+from supervisor_core.repair import LastRun, plan_repairs
+from supervisor_core.store.open_work import open_intakes
+from supervisor_core.store.owners import is_gone
+
+_ACTIVE = frozenset(
+    {
+        dg.DagsterRunStatus.QUEUED,
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    }
+)
+_SUBMISSION_S = 300.0
+
+
+@dg.sensor(
+    job=clean_intake,
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Requests the runs that got lost, died, or whose cause of failure has passed.",
+)
+def reconcile(
+    context: dg.SensorEvaluationContext, store: StoreResource
+) -> dg.SensorResult | dg.SkipReason:
+    """Compares what the store says is unfinished with the runs that exist."""
+    ended = end_dead_runs(context.instance)
+    now_s = time.time()
+    with store.open().read() as connection:
+        unfinished = open_intakes(connection, now_s)
+    runs = last_runs(context.instance, (work.intake for work in unfinished), now_s)
+    repairs = plan_repairs(unfinished, runs, now_s)
+    if not repairs:
+        return dg.SkipReason(f"{len(unfinished)} unfinished, none due; {ended} dead runs ended")
+    return dg.SensorResult(
+        run_requests=[repair_request(repair) for repair in repairs],
+        dynamic_partitions_requests=[
+            intake.build_add_request([repair.intake for repair in repairs])
+        ],
+    )
+
+
+def last_runs(
+    instance: dg.DagsterInstance, intakes: Iterable[IntakeKey], now_s: float
+) -> dict[IntakeKey, LastRun]:
+    """The newest run of each intake that has one."""
+    found = {}
+    for key in intakes:
+        wanted = dg.RunsFilter(job_name=clean_intake.name, tags={PARTITION_TAG: key})
+        records = instance.get_run_records(wanted, limit=1)
+        if records:
+            found[key] = _last_run(records[0], now_s)
+    return found
+
+
+def _last_run(record: dg.RunRecord, now_s: float) -> LastRun:
+    run = record.dagster_run
+    updated_s = record.update_timestamp.timestamp()
+    submitting = run.status is dg.DagsterRunStatus.NOT_STARTED and now_s - updated_s < _SUBMISSION_S
+    return LastRun(
+        run_id=run.run_id,
+        attempt=int(run.tags.get(ATTEMPT_TAG, "1")),
+        active=run.status in _ACTIVE or submitting,
+        ended_s=record.end_time or updated_s,
+    )
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> int:
+    """Fails started runs whose process is gone from this machine, and returns how many.
+
+    Dagster's own launcher notices that only while the server that started the run lives; such a
+    run would hold a place in the queue until its last limit.
+    """
+    started = dg.RunsFilter(job_name=clean_intake.name, statuses=[dg.DagsterRunStatus.STARTED])
+    dead = [run for run in instance.get_runs(started) if is_gone(run.tags.get(WORKER_TAG, ""))]
+    for run in dead:
+        instance.report_run_failed(run, "The process of this run is gone.")
+    return len(dead)

@@ -1,0 +1,32 @@
+"""The code location: everything is put together here, and only here are sensors known."""
+
+import dagster as dg
+
+from resources import PipelineResource, StoreResource
+from sensors.reconcile import reconcile
+from sensors.requests import requests
+from sensors.uploads import uploads
+from supervisor_assets.cleaned_frames.assets import cleaned_frames
+from supervisor_assets.cleaned_frames.checks import proof
+from supervisor_assets.jobs import clean_intake
+from supervisor_assets.thumbnails.assets import thumbnails
+from supervisor_assets.videos.assets import videos
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Loads without touching a file: the home is opened by whoever works."""
+    return definitions_for("")
+
+
+def definitions_for(home: str) -> dg.Definitions:
+    """The definitions over one home; an empty one is what SUPERVISOR_HOME says."""
+    store = StoreResource(home=home)
+    return dg.Definitions(
+        assets=[videos, cleaned_frames, thumbnails],
+        asset_checks=[proof],
+        jobs=[clean_intake],
+        sensors=[uploads, requests, reconcile],
+        resources={"store": store, "pipeline": PipelineResource(store=store)},
+        executor=dg.in_process_executor,
+    )

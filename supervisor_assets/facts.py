@@ -1,0 +1,79 @@
+"""What people see of an intake in the catalogue: typed metadata, without a name from outside."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from supervisor_core.media.info import MediaInfo
+from supervisor_core.reasons import Reason
+from supervisor_core.states import Arrival
+from supervisor_core.store.progress import IntakeSummary
+
+Facts = dict[str, dg.MetadataValue]
+OWNERS = ["team:supervisor"]
+GROUP = "media"
+_PICTURE_BYTES = 200_000
+
+
+def arrival_facts(summary: IntakeSummary) -> Facts:
+    """What came in, and what became of it."""
+    media = [item.media.info for item in summary.media.values() if item.media]
+    return {
+        "profile": dg.MetadataValue.text(summary.profile),
+        "files": dg.MetadataValue.int(len(summary.items)),
+        "imported": dg.MetadataValue.int(summary.arrivals.get(Arrival.IMPORTED, 0)),
+        "duplicates": dg.MetadataValue.int(summary.arrivals.get(Arrival.DUPLICATE, 0)),
+        "refused": dg.MetadataValue.int(summary.arrivals.get(Arrival.REFUSED, 0)),
+        "size_bytes": dg.MetadataValue.int(sum(info.size_bytes for info in media)),
+        "media_seconds": _number(sum(info.seconds or 0 for info in media)),
+        "formats": dg.MetadataValue.text(_joined({_format(info) for info in media})),
+    } | reason_facts(summary.reasons)
+
+
+def cleaning_facts(summary: IntakeSummary) -> Facts:
+    """How it was cleaned and what was proven."""
+    return {
+        "level": dg.MetadataValue.text(str(summary.worst_level or "none")),
+        "levels": dg.MetadataValue.json({str(level): n for level, n in summary.levels.items()}),
+        "media": dg.MetadataValue.int(len(summary.media)),
+        "verified": dg.MetadataValue.int(summary.verified),
+        "frames": dg.MetadataValue.int(summary.frames),
+        "frames_inspected": dg.MetadataValue.int(summary.frames_inspected),
+        "masked_regions": dg.MetadataValue.int(summary.regions),
+        "coverage_percent": _number(100 * summary.coverage),
+        "seconds": _number(summary.seconds),
+    } | reason_facts(summary.reasons)
+
+
+def reason_facts(reasons: Mapping[Reason, int]) -> Facts:
+    """Why items did not come further, and what to do; nothing when all did."""
+    if not reasons:
+        return {}
+    lines = [
+        f"- **{reason}** ({count}): {reason.sentence} {reason.next_step}"
+        for reason, count in sorted(reasons.items())
+    ]
+    return {"reasons": dg.MetadataValue.md("\n".join(lines))}
+
+
+def picture_facts(thumbnail: Path | None) -> Facts:
+    """The thumbnail of a cleaned picture, inside the metadata itself."""
+    if thumbnail is None or thumbnail.stat().st_size > _PICTURE_BYTES:
+        return {}
+    data = b64encode(thumbnail.read_bytes()).decode("ascii")
+    return {"picture": dg.MetadataValue.md(f"![cleaned](data:image/jpeg;base64,{data})")}
+
+
+def _number(value: float) -> dg.FloatMetadataValue:
+    return dg.MetadataValue.float(round(float(value), 3))
+
+
+def _format(info: MediaInfo) -> str:
+    return f"{info.container} {info.codec} {info.width}x{info.height}"
+
+
+def _joined(words: set[str]) -> str:
+    first = sorted(words)[:5]
+    return ", ".join(first) + (", ..." if len(words) > len(first) else "")
