@@ -1,0 +1,106 @@
+"""Every frame is looked at, once, before any is written.
+
+Cleaning reads the source twice: this pass finds what has to be masked on which frame, the next one
+paints. A mask can so begin before the frame on which its text was first seen, with no frame held
+back in memory, and a video in which nothing was found need not be encoded at all.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from supervisor_core.cleaning.detector import Picture, Region, TextDetector
+from supervisor_core.cleaning.looking import Find, SecondLook
+from supervisor_core.cleaning.reader import TextReader, straightened
+from supervisor_core.cleaning.tracks import Track, Tracker
+from supervisor_core.media.frames import Frame
+
+# Reading again pays when the crop differs by more than coding noise.
+CHANGED_BY = 16.0
+GLANCE = (96, 12)
+# A text that can't be read is tried again at these sightings.
+READ_AGAIN_AT = frozenset({2, 4, 8, 16, 64, 256, 1024})
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What looking at every frame has found; `frames_inspected` counts those really looked at."""
+
+    frames_inspected: int
+    tracks: tuple[Track, ...]
+
+
+@dataclass
+class _Glance:
+    """A tiny copy of a text's crop, to see when another text took its place."""
+
+    crop: Picture | None = None
+
+    def changed(self, picture: Picture, region: Region) -> bool:
+        crop = straightened(picture, region.quad)
+        small = None if crop is None else cv2.resize(crop, GLANCE, interpolation=cv2.INTER_AREA)
+        before, self.crop = self.crop, small
+        if before is None or small is None:
+            return before is not small
+        return float(np.abs(before.astype(np.int16) - small).mean()) > CHANGED_BY
+
+
+class Inspector:
+    """Looks at frame after frame; holds one frame, one sum of frames and the tracks."""
+
+    def __init__(self, detector: TextDetector, reader: TextReader) -> None:
+        self._detector, self._reader = detector, reader
+        self._second = SecondLook(detector, reader)
+        self._tracker = Tracker()
+        self._glances: dict[int, _Glance] = {}
+        self._frame: Frame | None = None
+        self._regions: list[Region] = []
+        self._inspected = 0
+
+    def inspect(self, frames: Iterable[Frame]) -> Inspection:
+        """Looks at all frames and returns what was found."""
+        for frame in frames:
+            self.look(frame)
+        return self.finish()
+
+    def look(self, frame: Frame) -> None:
+        """Looks at the next frame, plainly and, when a group of frames is full, for faint text."""
+        repeated = frame.same_picture(self._frame)
+        picture = frame.bgr()
+        if not repeated:
+            self._regions = self._detector.find(picture)
+        self._inspected += 1
+        evened = self._second.add(frame)
+        self._take(frame.index, picture, [Find(region) for region in self._regions], repeated)
+        if evened is not None:
+            self._take_faint(frame.index, evened)
+        self._frame = frame
+
+    def finish(self) -> Inspection:
+        """Looks at what is left of the last group and returns what was found."""
+        evened = self._second.flush()
+        if evened is not None and self._frame is not None:
+            self._take_faint(self._frame.index, evened)
+        return Inspection(self._inspected, tuple(self._tracker.tracks))
+
+    def _take_faint(self, frame: int, evened: Picture) -> None:
+        self._take(frame, evened, self._second.find(evened, self._regions), repeated=False)
+
+    def _take(self, frame: int, picture: Picture, finds: list[Find], repeated: bool) -> None:
+        tracks = self._tracker.see(frame, [find.region for find in finds])
+        for track, find in zip(tracks, finds, strict=True):
+            if find.reading is not None:
+                track.readings.append(find.reading)
+            elif not repeated:
+                self._read(track, find.region, picture)
+
+    def _read(self, track: Track, region: Region, picture: Picture) -> None:
+        changed = self._glances.setdefault(id(track), _Glance()).changed(picture, region)
+        unread = not track.best.readable and track.sightings in READ_AGAIN_AT
+        if not (changed or unread):
+            return
+        reading = self._reader.read(picture, region.quad)
+        if all(reading.text != other.text for other in track.readings):
+            track.readings.append(reading)
