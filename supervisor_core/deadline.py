@@ -105,9 +105,7 @@ class Worker:
             on_progress,
         )
         with self._lock:
-            if self._session is None or not self._session.alive():
-                self._session = self._start()
-            result = self._session.run(call)
+            result = self._living_session().run(call)
         fault("call.returned")
         return cast(T, result)
 
@@ -130,13 +128,18 @@ class Worker:
     ) -> None:
         self.close()
 
-    def _start(self) -> "_Session":
-        session = _Session(self._grace_s)
+    def _living_session(self) -> "_Session":
+        if self._session and self._session.alive():
+            return self._session
         if self._finalizer:
             self._finalizer.detach()
+        self._session = session = _Session(self._grace_s)
         self._finalizer = weakref.finalize(self, session.end)
         path = [entry or str(Path.cwd()) for entry in sys.path]
-        session.run(_Call("start", _pack(prepare, (path, self._preload), {}), START_LIMIT_S))
+        with contextlib.ExitStack() as undo:
+            undo.callback(session.end)  # a child that is not fully prepared takes no calls
+            session.run(_Call("start", _pack(prepare, (path, self._preload), {}), START_LIMIT_S))
+            undo.pop_all()
         return session
 
 
