@@ -127,8 +127,8 @@ def count_failed(
 
 _BROKEN = f"""
     WITH tries AS (
-        SELECT media, started, reason = 'IO_ERROR'
-            OR outcome = 'interrupted' AND reason = 'WORKER_CRASHED' AS broken
+        SELECT media, started, coalesce(reason = 'IO_ERROR'
+            OR outcome = 'interrupted' AND reason = 'WORKER_CRASHED', false) AS broken
         FROM attempt JOIN {ROWS} USING (media)
         WHERE step = 'mask' AND level = ? AND ended IS NOT NULL
             AND coalesce(reason, '') NOT IN ('CANCELLED', 'LEASE_LOST')

@@ -25,6 +25,8 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",
 }
 
+_DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException)
+
 _inside = threading.local()
 
 
@@ -126,14 +128,18 @@ def _told(name: str) -> Iterator[None]:
     """Turns what DuckDB says about a file into one of our reasons; its texts carry paths."""
     try:
         yield
-    except (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException) as error:
-        if "No space left" in str(error):
-            raise Failed(Reason.DISK_FULL, store=name) from None
-        raise Failed(Reason.STORE_DAMAGED, store=name, error=type(error).__name__) from None
     except duckdb.Error as error:
-        raise Failed(
-            Reason.INTERNAL_ERROR, store=name, error=type(error).__name__, place=_place(error)
-        ) from None
+        reason = _reason(error)
+        raise Failed(reason, store=name, error=type(error).__name__, place=_place(error)) from None
+
+
+def _reason(error: duckdb.Error) -> Reason:
+    if isinstance(error, duckdb.IOException) and "No space left" in str(error):
+        return Reason.DISK_FULL
+    # An encrypted block that does not fit its checksum is told as a matter of the key.
+    if isinstance(error, _DAMAGE) or "AES tag" in str(error):
+        return Reason.STORE_DAMAGED
+    return Reason.INTERNAL_ERROR
 
 
 def _place(error: BaseException) -> str:

@@ -34,9 +34,11 @@ class Encrypted:
         connection = duckdb.connect(config=CONFIG)
         try:
             _attach(connection, path, key, read_only)
-        except duckdb.InvalidInputException:
+        except duckdb.Error as error:
             connection.close()
-            raise Failed(Reason.KEY_MISSING, key="does_not_fit") from None
+            if "Wrong encryption key" in str(error):
+                raise Failed(Reason.KEY_MISSING, key="does_not_fit") from None
+            raise
         except BaseException:
             connection.close()
             raise
