@@ -12,16 +12,15 @@ from pydantic import PrivateAttr
 from resources.store import StoreResource
 from supervisor_core.deadline import Worker
 from supervisor_core.pipeline import Pipeline
+from supervisor_core.settings import Settings
 from supervisor_core.store.owners import this_process
 
 WORKER_TAG = "supervisor/worker"
 PROGRESS_EVERY_S = 15.0
 
 
-class PipelineResource(dg.ConfigurableResource[None]):
+class PipelineResource(StoreResource):
     """Opens on first use, so that a locked store is the step's failure and is tried again."""
-
-    store: StoreResource
 
     _owner: str = PrivateAttr("")
     _worker: Worker | None = PrivateAttr(None)
@@ -29,9 +28,10 @@ class PipelineResource(dg.ConfigurableResource[None]):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Takes the run's name, and leaves a mark by which others see whether it still lives."""
-        self._owner = this_process(f"run:{context.run_id}" if context.run_id else "sensor")
-        if context.instance is not None and context.run_id is not None:
-            context.instance.add_run_tags(context.run_id, {WORKER_TAG: self._owner})
+        run = context.run
+        self._owner = this_process(f"run:{run.run_id}" if run else "sensor")
+        if run and context.instance:
+            context.instance.add_run_tags(run.run_id, {WORKER_TAG: self._owner})
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
         """Ends the worker with all that it started."""
@@ -41,17 +41,15 @@ class PipelineResource(dg.ConfigurableResource[None]):
     def open(self) -> Pipeline:
         """The run's one pipeline."""
         if self._pipeline is None:
-            settings = self.store.settings()
+            settings = self.settings()
             self._worker = Worker(grace_s=settings.grace_s)
-            self._pipeline = Pipeline(
-                self.store.open(),
-                settings.open_home(),
-                settings,
-                self._worker,
-                self._owner,
-                on_progress=_Progress(),
-            )
+            self._pipeline = self.build(settings, self._worker, self._owner)
         return self._pipeline
+
+    def build(self, settings: Settings, worker: Worker, owner: str) -> Pipeline:
+        """A pipeline over this store."""
+        home = settings.open_home()
+        return Pipeline(self.open_store(), home, settings, worker, owner, on_progress=_Progress())
 
 
 class _Progress:

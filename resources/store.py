@@ -25,6 +25,6 @@ class StoreResource(dg.ConfigurableResource[None]):
         """The home with its folders."""
         return self.settings().open_home()
 
-    def open(self) -> Store:
+    def open_store(self) -> Store:
         """The store, made or brought up to date where needed."""
         return Store(self.open_home(), self.settings())

@@ -44,7 +44,7 @@ def reconcile(
     """Compares what the store says is unfinished with the runs that exist."""
     ended = end_dead_runs(context.instance)
     now_s = time.time()
-    with store.open().read() as connection:
+    with store.open_store().read() as connection:
         unfinished = open_intakes(connection, now_s)
     runs = last_runs(context.instance, (work.intake for work in unfinished), now_s)
     repairs = plan_repairs(unfinished, runs, now_s)

@@ -32,7 +32,7 @@ def requests(
     context: dg.SensorEvaluationContext, store: StoreResource, pipeline: PipelineResource
 ) -> dg.SensorResult:
     """Answers the requests that are open."""
-    opened = store.open()
+    opened = store.open_store()
     with opened.read() as connection:
         wanted = open_requests(connection, _AT_ONCE)
     found = answer(wanted, run_states(context.instance, wanted))

@@ -26,7 +26,7 @@ def uploads(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.Sen
     """Records what is new and settled in the inbox and requests its runs."""
     memory = Memory.parse(context.cursor)
     settings = store.settings()
-    found = look(store.open, store.open_home(), settings, memory, time.time())
+    found = look(store.open_store, store.open_home(), settings, memory, time.time())
     return dg.SensorResult(
         run_requests=[run_request(key, attempt=1) for key in found.intakes],
         dynamic_partitions_requests=[intake.build_add_request(list(found.intakes))],

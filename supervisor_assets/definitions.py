@@ -21,12 +21,11 @@ def defs() -> dg.Definitions:
 
 def definitions_for(home: str) -> dg.Definitions:
     """The definitions over one home; an empty one is what SUPERVISOR_HOME says."""
-    store = StoreResource(home=home)
     return dg.Definitions(
         assets=[videos, cleaned_frames, thumbnails],
         asset_checks=[proof],
         jobs=[clean_intake],
         sensors=[uploads, requests, reconcile],
-        resources={"store": store, "pipeline": PipelineResource(store=store)},
+        resources={"store": StoreResource(home=home), "pipeline": PipelineResource(home=home)},
         executor=dg.in_process_executor,
     )
