@@ -28,6 +28,9 @@ POINTS = frozenset(
         "take.copied",  # a file was copied to another disk, the inbox still holds it too
         "publish.synced",  # a file is complete, but still under its .part name
         "publish.renamed",  # a file has its final name, but no row tells of it
+        "mask.staged",  # a cleaned file is complete in work/, no row tells of it
+        "import.refused",  # a file lies in refused/, its arrival does not know yet
+        "import.returned",  # a file lies in the inbox again, its arrival does not know yet
         "store.made",  # a new database is complete, but still under its .part name
         "store.before_commit",  # a transaction is written, nothing of it counts yet
         "store.after_commit",  # a transaction counts, its caller has not heard of it

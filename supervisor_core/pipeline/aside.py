@@ -1,5 +1,6 @@
 """The end of the ladder: a raw file that no level could clean is kept, away from everybody."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -30,16 +31,29 @@ class _Held:
 def set_aside(context: Context, intake: IntakeKey) -> StepReport:
     """Moves what nothing could clean aside; see `Pipeline.set_aside`."""
     held, busy, others = _hold(context, intake)
-    moved = {one.media.media: places.move_aside(context.home, one.media) for one in held}
+    moved, waiting = _move(context, held)
     lost = _record(context, held, moved) if held else 0
     return StepReport(
         intake=intake,
         step=Step.ASIDE,
         level=Cleaning.RAW_ASIDE,
-        done=len(held) - lost,
+        done=len(moved) - lost,
         skipped=others,
         busy=busy + lost,
+        waiting=waiting,
     )
+
+
+def _move(context: Context, held: Sequence[_Held]) -> tuple[dict[MediaKey, str], Counter[Reason]]:
+    """Moves the raw files; where the disk refuses, the item waits on."""
+    moved: dict[MediaKey, str] = {}
+    waiting: Counter[Reason] = Counter()
+    for one in held:
+        try:
+            moved[one.media.media] = places.move_aside(context.home, one.media)
+        except OSError as error:
+            waiting[places.failed_from(error).reason] += 1
+    return moved, waiting
 
 
 def _hold(context: Context, intake: IntakeKey) -> tuple[list[_Held], int, int]:
@@ -66,12 +80,14 @@ def _record(context: Context, held: Sequence[_Held], moved: Mapping[MediaKey, st
             for one in held
             if leases.is_ours(known[one.media.media], context.owner, one.media.lease_epoch)
         ]
-        states = [_aside(context, one, moved[one.media.media]) for one in ours]
-        media_table.save(connection, states, now)
+        settled = [one for one in ours if one.media.media in moved]
+        states = [_aside(context, one, moved[one.media.media]) for one in settled]
+        waiting = [one.media.release() for one in ours if one.media.media not in moved]
+        media_table.save(connection, states + waiting, now)
         outputs.retire(connection, [state.media for state in states])
         audit.write(connection, context.owner, [_deed(state) for state in states], now)
     discard_former(context, [state.media for state in states])
-    return len(held) - len(ours)
+    return len(moved) - len(settled)
 
 
 def _aside(context: Context, held: _Held, path: str) -> Media:

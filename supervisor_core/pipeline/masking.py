@@ -11,8 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from supervisor_core.cleaning.job import CleanReport, Job, Level
+from supervisor_core.faults import fault
 from supervisor_core.keys import IntakeKey
-from supervisor_core.media.files import publish, require_free
+from supervisor_core.media.files import require_free
 from supervisor_core.media.kinds import Container
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.batches import Batch, Claim, Result, Work
@@ -76,7 +77,9 @@ class _Masking(Work[Made]):
         made = context.worker.call(
             tools.clean, job, limit_s=limit_s, scratch=[folder], on_progress=on_progress
         )
-        publish(part, folder / staged_name(attempt.id, made.report.output))
+        # Should a power cut lose it, verification finds that out and it is made again.
+        part.rename(folder / staged_name(attempt.id, made.report.output))
+        fault("mask.staged")
         return made
 
     def before(self, results: Sequence[Result[Made]]) -> None:

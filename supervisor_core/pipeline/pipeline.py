@@ -1,8 +1,10 @@
 """The steps of an intake's way, each a call that may be made again at any time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline.again import send_back
@@ -10,6 +12,7 @@ from supervisor_core.pipeline.aside import set_aside
 from supervisor_core.pipeline.context import Caller, Context, Progress
 from supervisor_core.pipeline.importing import import_items
 from supervisor_core.pipeline.masking import mask
+from supervisor_core.pipeline.places import failed_from
 from supervisor_core.pipeline.reports import ImportReport, StepReport
 from supervisor_core.pipeline.sweeping import sweep
 from supervisor_core.pipeline.thumbnails import preview, thumbnails
@@ -21,6 +24,24 @@ from supervisor_core.states import Cleaning
 from supervisor_core.store import Store
 from supervisor_core.store.progress import IntakeSummary, summarise
 
+P = ParamSpec("P")
+T = TypeVar("T")
+Method = Callable[Concatenate["Pipeline", P], T]
+
+
+def _step(method: Method[P, T]) -> Method[P, T]:
+    """Turns an error of the disk that no single item is to blame for into its reason."""
+
+    @wraps(method)
+    def told(self: "Pipeline", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(self, *args, **kwargs)
+        except OSError as error:
+            # Its text holds paths, so it is not passed on.
+            raise failed_from(error) from None
+
+    return told
+
 
 class Pipeline:
     """Works on intakes in the name of one owner (`store.owners.this_process`).
@@ -28,7 +49,8 @@ class Pipeline:
     Every step leaves alone what the store already holds, takes hold of what it works on, and gives
     each item its own limit: one bad item never stops the others. A step raises `Failed` only when
     nothing can go on: STORE_BUSY, STORE_DAMAGED, KEY_MISSING, BAD_CONFIGURATION,
-    DEPENDENCY_MISSING, UNKNOWN_PROFILE. What happened to the items is in its report.
+    DEPENDENCY_MISSING, UNKNOWN_PROFILE, DISK_FULL, IO_ERROR. What happened to the items is in its
+    report.
     """
 
     def __init__(
@@ -56,6 +78,7 @@ class Pipeline:
             context.tools,
         )
 
+    @_step
     def import_items(self, intake: IntakeKey) -> ImportReport:
         """Takes the files of an intake from the inbox into raw/, or into refused/ with a reason.
 
@@ -63,10 +86,12 @@ class Pipeline:
         """
         return import_items(self._context, intake)
 
+    @_step
     def mask(self, intake: IntakeKey, level: Cleaning | str) -> StepReport:
         """Cleans at this level every item that waits for it: those that fail go a level down."""
         return mask(self._context, intake, Cleaning(level))
 
+    @_step
     def verify(self, intake: IntakeKey, level: Cleaning | str) -> StepReport:
         """Reads again what this level has made: what is proven clean is published.
 
@@ -74,10 +99,12 @@ class Pipeline:
         """
         return verify(self._context, intake, Cleaning(level))
 
+    @_step
     def set_aside(self, intake: IntakeKey) -> StepReport:
         """Keeps the raw files of what no level could clean in aside/, with their reasons."""
         return set_aside(self._context, intake)
 
+    @_step
     def thumbnails(self, intake: IntakeKey) -> StepReport:
         """Draws a small picture of everything that passes the gate and has none."""
         return thumbnails(self._context, intake)
@@ -86,10 +113,12 @@ class Pipeline:
         """The thumbnail of the intake's first item that may be shown, if there is one."""
         return preview(self._context, intake)
 
+    @_step
     def send_back(self, intake: IntakeKey, *, everything: bool = False) -> int:
         """Makes items wait for the first level again: those aside, or all; returns how many."""
         return send_back(self._context, intake, everything=everything)
 
+    @_step
     def sweep(self) -> int:
         """Removes what dead runs have left in work/ and returns how many folders those were."""
         return sweep(self._context)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from supervisor_core.faults import fault
 from supervisor_core.media.files import publish, sync
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.child import Examined
@@ -72,6 +73,7 @@ class Placer:
             return looked
         entry = self.looker.entry(looked.arrival)
         if places.put_back(looked.path, entry, self.context.home.inbox):
+            fault("import.returned")
             return replace(looked, path=None)
         self._refuse(looked)
         return replace(looked, value=Failed(Reason.FILE_CHANGED, **{_KEPT: 1}))
@@ -82,6 +84,7 @@ class Placer:
         if looked.path is not None and looked.path != target:
             looked.path.rename(target)
             sync(target.parent)
+            fault("import.refused")
         if looked.path is None and looked.reason is not Reason.FILE_NOT_FOUND:
             self._refuse_entry(arrival, target)
 
@@ -90,6 +93,7 @@ class Placer:
         entry = self.looker.entry(arrival)
         if self.looker.unchanged(arrival, entry):
             places.move_entry(entry, target, self.context.home.inbox)
+            fault("import.refused")
 
     def _taken(self, arrival: Arrival) -> Path:
         return places.taken(self.context.home, arrival.intake, arrival.ordinal)

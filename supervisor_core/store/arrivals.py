@@ -5,7 +5,7 @@ arrival is ever without its name; a name without an arrival is harmless.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from supervisor_core.inbox.plan import NewArrival, NewIntake
@@ -141,7 +141,7 @@ def _record(
         if rows and new.key not in present:
             present.add(new.key)
             header = {"intake": new.key, "profile": new.profile, "kind": new.kind}
-            headers.append(header | asdict(common))
+            headers.append(header | vars(common))
     insert(connection, "intake", _INTAKE, headers)
     insert(connection, "arrival", _ARRIVAL, arrivals)
     return frozenset(holders.values())
@@ -223,5 +223,5 @@ def save_all(
             f"MERGE INTO arrival USING {ROWS} AS given USING (intake, ordinal)"
             " WHEN MATCHED THEN UPDATE SET state = given.state, reason = given.reason,"
             " media = given.media, updated = ?",
-            [*given(shape, [asdict(after) for _, after in changes]), now],
+            [*given(shape, [vars(after) for _, after in changes]), now],
         )

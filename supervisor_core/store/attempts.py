@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -67,7 +67,7 @@ class Attempt:
 
 def open_all(connection: Connection, new: Sequence[Attempt]) -> None:
     """Enters attempts that begin now."""
-    insert(connection, "attempt", _SHAPE, [asdict(attempt) for attempt in new])
+    insert(connection, "attempt", _SHAPE, [vars(attempt) for attempt in new])
 
 
 def close_all(connection: Connection, closed: Sequence[Attempt]) -> None:
@@ -79,7 +79,7 @@ def close_all(connection: Connection, closed: Sequence[Attempt]) -> None:
         f"MERGE INTO attempt USING {ROWS} AS given USING (id) WHEN MATCHED THEN UPDATE SET"
         " ended = given.ended, outcome = given.outcome, reason = given.reason,"
         " seconds = given.seconds",
-        given(shape, [asdict(attempt) for attempt in closed]),
+        given(shape, [vars(attempt) for attempt in closed]),
     )
 
 

@@ -1,7 +1,7 @@
 """What was read from pictures and headers: kept in the restricted store, and nowhere else."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from supervisor_core.store.database import Connection
 from supervisor_core.store.rows import ROWS, fetch, insert, keys
@@ -38,7 +38,7 @@ class Identifier:
 def replace_all(connection: Connection, found: Sequence[Identifier], media: Iterable[str]) -> None:
     """Keeps what was found, in place of all that was known of these media before."""
     _forget(connection, "identifier", media)
-    insert(connection, "identifier", _IDENTIFIER, [asdict(one) for one in found])
+    insert(connection, "identifier", _IDENTIFIER, [vars(one) for one in found])
 
 
 def replace_tags(connection: Connection, tags: Mapping[str, Mapping[str, str]]) -> None:

@@ -1,7 +1,7 @@
 """The files that cleaning made: one for each media, policy, code version and level."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from supervisor_core.keys import MediaKey
@@ -86,7 +86,7 @@ def save(connection: Connection, outputs: Sequence[Output]) -> None:
     connection.execute(
         f"MERGE INTO output USING {ROWS} AS given USING ({', '.join(_KEY)})"
         f" WHEN MATCHED THEN UPDATE SET {assignments} WHEN NOT MATCHED THEN INSERT BY NAME",
-        given(_SHAPE, [asdict(output) for output in outputs]),
+        given(_SHAPE, [vars(output) for output in outputs]),
     )
 
 
