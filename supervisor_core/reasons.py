@@ -179,6 +179,18 @@ class Reason(StrEnum):
         "The item is not proven clean, so nothing may read it.",
         "See why with: status; it is cleaned again when its cause is gone.",
     )
+    CLEANING_NOT_REQUIRED = (
+        "CLEANING_NOT_REQUIRED",
+        Class.CONFIG,
+        "The profile says that nothing has to be masked, so there is nothing to do.",
+        "Use another profile, or copy the file as it is.",
+    )
+    NO_STORE = (
+        "NO_STORE",
+        Class.CONFIG,
+        "There is no store in this home.",
+        "Set SUPERVISOR_HOME to the right folder, or take something in first with: ingest.",
+    )
     UNKNOWN_INTAKE = (
         "UNKNOWN_INTAKE",
         Class.PERMANENT,
@@ -285,8 +297,8 @@ class Failed(Exception):
         return f"{self.reason}: {self.reason.sentence}" + (f" ({facts})" if facts else "")
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.reason.value, self.facts)
+        return _rebuild, (type(self), self.reason.name, self.facts)
 
 
 def _rebuild(kind: type[Failed], reason: str, facts: dict[str, Fact]) -> Failed:
-    return kind(Reason(reason), **facts)
+    return kind(Reason[reason], **facts)

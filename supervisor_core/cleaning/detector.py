@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import onnxruntime
 import rapidocr
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
@@ -48,8 +49,8 @@ class Region:
 class TextDetector:
     """Finds text regions in one picture at a time; holds the loaded network (about 100 MB).
 
-    `scale` is the size of the network's input relative to the picture: verification looks at another
-    scale than masking does, so that the two do not share a blind spot.
+    `scale` is the size of the network's input relative to the picture: verification looks at
+    another scale than masking does, so that the two do not share a blind spot.
     """
 
     def __init__(self, *, scale: float = SCALE, side_min: int = SIDE_MIN, threads: int = 2) -> None:
@@ -119,7 +120,7 @@ def _grown_size(width: float, height: float) -> tuple[float, float]:
     return width + growth, height + growth
 
 
-def _mean_inside(probability: NDArray[np.float32], contour: NDArray[np.int32]) -> float:
+def _mean_inside(probability: NDArray[np.float32], contour: MatLike) -> float:
     x, y, width, height = cv2.boundingRect(contour)
     inside = np.zeros((height, width), dtype=np.uint8)
     cv2.drawContours(inside, [contour - np.array([x, y])], 0, 1, -1)
@@ -128,7 +129,7 @@ def _mean_inside(probability: NDArray[np.float32], contour: NDArray[np.int32]) -
 
 def _is_giant(region: Region, picture: Picture) -> bool:
     sides = np.linalg.norm(region.quad - np.roll(region.quad, 1, axis=0), axis=1)
-    return float(sides.min()) > GIANT_SHARE * min(picture.shape[:2])
+    return bool(sides.min() > GIANT_SHARE * min(picture.shape[:2]))
 
 
 def _confirmed(regions: list[Region], giants: list[Region], coarse: list[Region]) -> list[Region]:

@@ -58,7 +58,7 @@ class DeviceMask:
     note: str
 
     def outside(self, height: int, width: int) -> Mask:
-        """Returns a mask (height, width) that is 1 outside the kept region, scaled to the picture."""
+        """Returns a mask (height, width) that is 1 outside the kept region, scaled to the size."""
         across, down = width / self.frame[0], height / self.frame[1]
         # Rounded inwards: a kept pixel lies wholly inside the region.
         left, right = int(np.ceil(self.x * across)), int((self.x + self.width) * across)

@@ -38,6 +38,11 @@ def inspector() -> Inspector:
     return Inspector(detector(), reader())
 
 
+def second_inspector() -> Inspector:
+    """A fresh inspector that sees with verification's eyes."""
+    return Inspector(second_detector(), reader())
+
+
 def must_hide(job: Job, texts: Sequence[Sequence[Reading]]) -> list[bool]:
     """Whether the job's policy masks each of the texts, given all readings of each.
 

@@ -39,12 +39,17 @@ class _Glance:
     crop: Picture | None = None
 
     def changed(self, picture: Picture, region: Region) -> bool:
-        crop = straightened(picture, region.quad)
-        small = None if crop is None else cv2.resize(crop, GLANCE, interpolation=cv2.INTER_AREA)
-        before, self.crop = self.crop, small
-        if before is None or small is None:
-            return before is not small
-        return float(np.abs(before.astype(np.int16) - small).mean()) > CHANGED_BY
+        before, self.crop = self.crop, _glance(picture, region)
+        if before is None or self.crop is None:
+            return before is not self.crop
+        return float(np.abs(before.astype(np.int16) - self.crop).mean()) > CHANGED_BY
+
+
+def _glance(picture: Picture, region: Region) -> Picture | None:
+    crop = straightened(picture, region.quad)
+    if crop is None:
+        return None
+    return np.asarray(cv2.resize(crop, GLANCE, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 class Inspector:
@@ -101,6 +106,7 @@ class Inspector:
         unread = not track.best.readable and track.sightings in READ_AGAIN_AT
         if not (changed or unread):
             return
-        reading = self._reader.read(picture, region.quad)
+        # Only now and then both ways up: reading is most of the work on pictures full of texture.
+        reading = self._reader.read(picture, region.quad, both_ways=unread or not track.readings)
         if all(reading.text != other.text for other in track.readings):
             track.readings.append(reading)

@@ -1,4 +1,4 @@
-"""What cleaning one file takes and gives: plain values that travel to the child process and back."""
+"""What cleaning one file takes and gives: plain values that travel to a child process and back."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,7 @@
 """The ladder's two working levels as plain functions on files; they run inside a worker child.
 
-`clean` writes a file, `verify` reads it again. What follows from a failure (the next level down, the
-raw file kept aside) is decided by whoever calls them, never here.
+`clean` writes a file, `verify` reads it again. What follows from a failure (the next level down,
+the raw file kept aside) is decided by whoever calls them, never here.
 """
 
 from dataclasses import replace

@@ -52,7 +52,7 @@ class SecondLook:
         """Returns the evened-out mean of the frames so far, None when there are none."""
         if self._sum is None or self._count == 0:
             return None
-        mean = self._sum / self._count
+        mean = self._sum / np.float32(self._count)
         self._sum, self._count = np.zeros_like(mean), 0
         return evened_out(mean)
 
@@ -76,4 +76,4 @@ def evened_out(luma: Plane | NDArray[np.float32]) -> Picture:
     variance = np.maximum(cv2.blur(detail * detail, SPREAD_SIZE), 0)
     spread = np.sqrt(variance) + SPREAD_FLOOR
     even = np.clip(128 + detail / spread * SPREAD_TO, 0, 255).astype(np.uint8)
-    return cv2.cvtColor(even, cv2.COLOR_GRAY2BGR)
+    return np.asarray(cv2.cvtColor(even, cv2.COLOR_GRAY2BGR), dtype=np.uint8)

@@ -41,7 +41,8 @@ def _half(mask: Mask) -> Mask:
     # A chroma sample lies under up to four pixels; one masked pixel among them blackens it.
     height, width = mask.shape
     padded = np.pad(mask, ((0, height % 2), (0, width % 2)))
-    return padded.reshape(padded.shape[0] // 2, 2, -1, 2).max(axis=(1, 3))
+    half: Mask = padded.reshape(padded.shape[0] // 2, 2, -1, 2).max(axis=(1, 3))
+    return half
 
 
 class MaskCache:

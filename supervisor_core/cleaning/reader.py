@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from rapidocr import RapidOCR
+from rapidocr.ch_ppocr_rec import TextRecOutput
 
 from supervisor_core.cleaning.detector import Picture, Quad
 
 CROP_HEIGHT = 48
 CROP_WIDTH_MAX = 1600
-# Masks are drawn wider than the line; the neighbouring line in the margin would disturb the reading.
+# Masks are drawn wider than the line; the neighbouring line in the margin would disturb reading.
 MASK_MARGIN = 0.18
 READABLE_SCORE, CERTAIN_SCORE = 0.7, 0.85
 READABLE_SIGNS = 3
@@ -33,7 +34,7 @@ class Reading:
 
     @property
     def readable(self) -> bool:
-        """True when a person could learn something from it: three letters or digits, fairly sure."""
+        """True when a person could learn something from it: three signs or more, fairly sure."""
         return self.score >= READABLE_SCORE and self._says_something()
 
     @property
@@ -60,13 +61,13 @@ class TextReader:
             }
         )
 
-    def read(self, picture: Picture, quad: Quad) -> Reading:
-        """Returns the surest reading of a region of a BGR picture, tried both ways up."""
+    def read(self, picture: Picture, quad: Quad, *, both_ways: bool = True) -> Reading:
+        """Returns the surest reading of a region of a BGR picture, also tried upside down."""
         crop = straightened(picture, quad)
         if crop is None:
             return NOTHING
         upright = self._read_line(crop)
-        if upright.readable:
+        if upright.readable or not both_ways:
             return upright
         turned = self._read_line(crop[::-1, ::-1])
         return max(upright, turned, key=lambda reading: reading.score)
@@ -75,7 +76,7 @@ class TextReader:
         output = self._engine(
             np.ascontiguousarray(crop), use_det=False, use_cls=False, use_rec=True
         )
-        if not output.txts:
+        if not isinstance(output, TextRecOutput) or not output.txts:
             return NOTHING
         return Reading(str(output.txts[0]), float(output.scores[0]))
 
@@ -95,4 +96,5 @@ def straightened(picture: Picture, quad: Quad) -> Picture | None:
     size = (min(max(round(width * scale), CROP_HEIGHT), CROP_WIDTH_MAX), CROP_HEIGHT)
     matrix = cv2.getRotationMatrix2D(center, angle, scale)
     matrix[:, 2] += np.array(size) / 2 - np.array(center)
-    return cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+    crop = cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(crop, dtype=np.uint8)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from av.packet import Packet
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData, Type
+from av.video.stream import VideoStream
 
 from supervisor_core.media.container import open_container
 from supervisor_core.media.damage import damaged
@@ -40,15 +41,22 @@ def stray_in_video(path: Path, audio: AudioPolicy) -> bool:
         if kinds not in allowed or stray_tags or container.chapters():
             return True
         stream = container.streams.video[0]
-        size_bytes = (stream.codec_context.extradata[4] & 3) + 1
+        header = stream.codec_context.extradata or b""
+        if stream.codec_context.name != "h264" or header[:1] != b"\x01":
+            return True
+        size_bytes = (header[4] & 3) + 1
         return any(_stray_packet(packet, size_bytes) for packet in container.demux(stream))
 
 
-def _stray_packet(packet: Packet, size_bytes: int) -> bool:
+def _stray_packet(packet: "Packet[VideoStream]", size_bytes: int) -> bool:
     data = bytes(packet)
     units = {data[place] & 31 for place in _unit_starts(data, size_bytes)}
-    extras = {extra.type for frame in packet.decode() for extra in frame.side_data}
-    return not units <= _UNITS or not extras <= _FRAME_EXTRAS
+    extras = [extra for frame in packet.decode() for extra in frame.side_data]
+    return not units <= _UNITS or not all(map(_belongs_to_picture, extras))
+
+
+def _belongs_to_picture(extra: object) -> bool:
+    return isinstance(extra, SideData) and extra.type in _FRAME_EXTRAS
 
 
 def _unit_starts(data: bytes, size_bytes: int) -> Iterator[int]:

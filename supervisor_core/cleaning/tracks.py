@@ -6,7 +6,7 @@ through every gap between. A text that stands still gets the union of all its re
 time; one that moves gets each region for a few frames around its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ import numpy as np
 from supervisor_core.cleaning.detector import Quad, Region
 from supervisor_core.cleaning.reader import NOTHING, Reading
 
-# A second at 25 frames/s: fades in our footage are shorter, and a trusted track may pause that long.
+# A second at 25 frames/s: fades in our footage are shorter; a trusted track may pause that long.
 HOLD_FRAMES = 25
 # What could not be read once is mostly texture: masked where it is seen, but not for long around.
 SHORT_HOLD_FRAMES = 2
@@ -130,6 +130,11 @@ class Tracker:
         self.tracks.append(track)
         self._live.append(track)
         return track
+
+
+def in_reading_order(tracks: Iterable[Track]) -> list[Track]:
+    """The tracks from top to bottom and from left to right, by where each was first seen."""
+    return sorted(tracks, key=lambda track: track.spans[0].box[1::-1])
 
 
 class MaskPlan:

@@ -4,69 +4,52 @@ Every frame is decoded and looked at by a detector that works at another size th
 what it finds is read. The container is taken apart down to the units of the H.264 stream.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from supervisor_core.cleaning.detector import Picture
-from supervisor_core.cleaning.engine import must_hide, reader, second_detector
+from supervisor_core.cleaning.engine import must_hide, second_inspector
+from supervisor_core.cleaning.inspection import Inspector
 from supervisor_core.cleaning.job import CleanReport, Job, VerifyReport
 from supervisor_core.cleaning.stray import stray_in_still, stray_in_video
+from supervisor_core.cleaning.tracks import in_reading_order
 from supervisor_core.deadline import report_progress
 from supervisor_core.media.encode import even
-from supervisor_core.media.frames import Frame, VideoFrames
+from supervisor_core.media.frames import VideoFrames, frame_of
 from supervisor_core.media.hashing import sha256_of
 from supervisor_core.media.kinds import Container
 from supervisor_core.media.stills import read_still
 from supervisor_core.reasons import Reason
 
 
-class Residue:
-    """Counts readable regions over all pictures of one file."""
-
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._before: Frame | None = None
-        self._count_before = 0
-        self.count = 0
-
-    def add_frame(self, frame: Frame) -> None:
-        """Looks at one frame; one that equals its predecessor sample by sample counts as it did."""
-        if not frame.same_picture(self._before):
-            self._count_before = self._readable(frame.bgr())
-        self._before = frame
-        self.count += self._count_before
-
-    def add_picture(self, picture: Picture) -> None:
-        """Looks at one BGR picture."""
-        self.count += self._readable(picture)
-
-    def _readable(self, picture: Picture) -> int:
-        regions = sorted(second_detector().find(picture), key=lambda region: region.box[1::-1])
-        readings = [reader().read(picture, region.quad) for region in regions]
-        certain = [[reading] for reading in readings if reading.certain]
-        return sum(must_hide(self._job, certain))
-
-
 def verify_video(job: Job, report: CleanReport) -> tuple[int, int, bool, bool]:
-    """Returns frames, readable regions, whether the frames match, whether anything is stray."""
+    """Returns frames, readable texts, whether the frames match, whether anything is stray."""
     source = VideoFrames(job.destination)
-    residue = Residue(job)
+    look = second_inspector()
     same_size = True
-    for frame in _counted(source, report):
+    for frame in source:
         same_size &= (frame.width, frame.height) == (even(report.width), even(report.height))
-        residue.add_frame(frame)
+        look.look(frame)
+        report_progress(source.count, report.frames)
     same_times = source.timeline.digest() == report.timeline
     matches = same_size and same_times and source.count == report.frames
-    return source.count, residue.count, matches, stray_in_video(job.destination, job.audio)
+    return source.count, _left(job, look), matches, stray_in_video(job.destination, job.audio)
 
 
 def verify_still(job: Job, report: CleanReport) -> tuple[int, int, bool, bool]:
-    """Returns 1, readable regions, whether the size matches, whether anything is stray."""
+    """Returns 1, readable texts, whether the size matches, whether anything is stray."""
     picture = read_still(job.destination)
-    residue = Residue(job)
-    residue.add_picture(picture)
+    look = second_inspector()
+    look.look(frame_of(picture, 0, 0))
     matches = picture.shape[:2] == (report.height, report.width)
-    return 1, residue.count, matches, stray_in_still(job.destination, report.output)
+    return 1, _left(job, look), matches, stray_in_still(job.destination, report.output)
+
+
+def _left(job: Job, inspector: Inspector) -> int:
+    """How many texts can be read beyond doubt and are not allowed to be."""
+    certain = [
+        [reading for reading in track.readings if reading.certain]
+        for track in in_reading_order(inspector.finish().tracks)
+    ]
+    return sum(must_hide(job, [readings for readings in certain if readings]))
 
 
 def verdict(residual: int, matches: bool, stray: bool) -> Reason | None:
@@ -94,9 +77,3 @@ def read_again(job: Job, report: CleanReport, seconds: float = 0.0) -> VerifyRep
         seconds=seconds,
         sha256=sha256_of(Path(job.destination)),
     )
-
-
-def _counted(source: VideoFrames, report: CleanReport) -> Iterator[Frame]:
-    for frame in source:
-        yield frame
-        report_progress(frame.index + 1, report.frames)

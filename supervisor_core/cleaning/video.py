@@ -11,7 +11,7 @@ from supervisor_core.cleaning.engine import inspector, must_hide
 from supervisor_core.cleaning.inspection import Inspection
 from supervisor_core.cleaning.job import Finding, Job, Level
 from supervisor_core.cleaning.paint import Mask, MaskCache, paint_frame
-from supervisor_core.cleaning.tracks import MaskPlan, Track
+from supervisor_core.cleaning.tracks import MaskPlan, Track, in_reading_order
 from supervisor_core.deadline import report_progress
 from supervisor_core.media.cine import CineFrames
 from supervisor_core.media.encode import Sound, VideoWriter, copy_picture, even, may_copy
@@ -61,7 +61,7 @@ def open_frames(job: Job) -> Source:
 
 def hidden_tracks(job: Job, inspection: Inspection) -> list[Track]:
     """The tracks that the job's mask policy paints over."""
-    tracks = sorted(inspection.tracks, key=lambda track: track.spans[0].box[1::-1])
+    tracks = in_reading_order(inspection.tracks)
     hidden = must_hide(job, [track.readings for track in tracks])
     return [track for track, hide in zip(tracks, hidden, strict=True) if hide]
 

@@ -11,17 +11,19 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import av
-import numpy as np
+from av.audio.stream import AudioStream
 from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.video.plane import VideoPlane
+from av.video.stream import VideoStream
 
 from supervisor_core.media.container import open_container, picture_stream
 from supervisor_core.media.damage import damaged
-from supervisor_core.media.frames import Colour, Frame, Plane
+from supervisor_core.media.frames import FALLBACK_TIME_BASE, Colour, Frame, Plane, samples_of
 from supervisor_core.reasons import Failed, Reason
 
 PRESET, CRF, THREADS = "veryfast", "18", 2
@@ -53,8 +55,7 @@ class VideoWriter:
         self._colour, self._aspect = colour, aspect
         self._container = _bare_mp4(path, time_base)
         self._sound = sound
-        self._stream: av.video.stream.VideoStream | None = None
-        self._filter: BitStreamFilterContext | None = None
+        self._pictures: _PictureStream | None = None
 
     def __enter__(self) -> "VideoWriter":
         return self
@@ -72,17 +73,17 @@ class VideoWriter:
 
     def write(self, frame: Frame) -> None:
         """Takes the next frame; its planes are copied."""
-        if self._stream is None:
-            self._open(frame)
+        if self._pictures is None:
+            self._pictures = self._opened(frame)
         picture = _picture(frame)
         picture.pts = frame.time
         picture.time_base = self._time_base
         with damaged(Reason.ENCODE_FAILED):
             if self._sound:
                 self._sound.write_until(frame.time * self._time_base, self._container)
-            self._mux(self._stream.encode(picture))
+            self._pictures.write(picture)
 
-    def _open(self, frame: Frame) -> None:
+    def _opened(self, frame: Frame) -> "_PictureStream":
         stream = self._container.add_stream("libx264", rate=self._rate)
         stream.time_base = self._time_base
         codec = stream.codec_context
@@ -97,28 +98,38 @@ class VideoWriter:
             codec.sample_aspect_ratio = self._aspect
         if self._sound:
             self._sound.announce(self._container)
-        self._stream = stream
         with damaged(Reason.ENCODE_FAILED):
             self._container.start_encoding()
-        self._filter = BitStreamFilterContext(KEPT_UNITS, stream, stream)
-
-    def _mux(self, packets: list[Packet]) -> None:
-        for packet in packets:
-            packet.stream = self._stream
-            for kept in self._filter.filter(packet):
-                kept.stream = self._stream
-                self._container.mux(kept)
+        return _PictureStream(self._container, stream)
 
     def _finish(self) -> None:
-        if self._stream is None:
+        if self._pictures is None:
             raise Failed(Reason.FRAME_EXTRACTION_FAILED)
         with damaged(Reason.ENCODE_FAILED):
-            self._mux(self._stream.encode(None))
-            for kept in self._filter.filter(None):
-                kept.stream = self._stream
-                self._container.mux(kept)
+            self._pictures.write(None)
             if self._sound:
                 self._sound.write_until(None, self._container)
+
+
+class _PictureStream:
+    """The output's picture stream after its encoder is open, and the filter that it passes."""
+
+    def __init__(self, container: OutputContainer, stream: VideoStream) -> None:
+        self._container, self._stream = container, stream
+        self._units = BitStreamFilterContext(KEPT_UNITS, stream, stream)
+
+    def write(self, picture: av.VideoFrame | None) -> None:
+        """Encodes and writes a picture; None writes what the encoder still holds."""
+        for packet in self._stream.encode(picture):
+            packet.stream = self._stream
+            self._mux(packet)
+        if picture is None:
+            self._mux(None)
+
+    def _mux(self, packet: "Packet[VideoStream] | None") -> None:
+        for kept in self._units.filter(packet):
+            kept.stream = self._stream
+            self._container.mux(kept)
 
 
 class Sound:
@@ -129,9 +140,8 @@ class Sound:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stream: Stream | None = None
-        self._packets: Iterator[Packet] = iter(())
-        self._next: Packet | None = None
+        self._packets: Iterator[_TimedPacket] = iter(())
+        self._next: _TimedPacket | None = None
 
     def announce(self, output: OutputContainer) -> None:
         """Adds the stream to the output before its header is written."""
@@ -139,41 +149,55 @@ class Sound:
             if not container.streams.audio:
                 return
             source = container.streams.audio[0]
-            copied = source.codec_context.codec.canonical_name in MP4_AUDIO
-            if copied:
-                self._stream = output.add_stream_from_template(source)
+            if source.codec_context.codec.canonical_name in MP4_AUDIO:
+                stream = output.add_stream_from_template(source)
+                self._packets = self._copied(stream)
             else:
-                self._stream = output.add_stream("aac", rate=source.codec_context.sample_rate)
-            self._stream.metadata.clear()
-        self._packets = self._copied() if copied else self._encoded()
+                stream = output.add_stream("aac", rate=source.codec_context.sample_rate)
+                self._packets = self._encoded(stream)
+            stream.metadata.clear()
         self._next = next(self._packets, None)
 
     def write_until(self, time_s: Fraction | None, output: OutputContainer) -> None:
         """Writes the packets that play before a time (all that are left when None)."""
-        while (packet := self._next) is not None:
-            if time_s is not None and packet.pts * packet.time_base > time_s:
+        while self._next is not None:
+            start_s, packet = self._next
+            if time_s is not None and start_s > time_s:
                 return
-            packet.stream = self._stream
             output.mux(packet)
             self._next = next(self._packets, None)
 
-    def _copied(self) -> Iterator[Packet]:
+    def _copied(self, stream: AudioStream) -> Iterator["_TimedPacket"]:
         with open_container(self._path) as container:
             start = Fraction(container.start_time or 0, av.time_base)
             for packet in container.demux(container.streams.audio[0]):
                 if packet.dts is not None and packet.pts is not None:
                     _shift(packet, start)
-                    yield packet
+                    yield from _timed(packet, stream)
 
-    def _encoded(self) -> Iterator[Packet]:
+    def _encoded(self, stream: AudioStream) -> Iterator["_TimedPacket"]:
+        for frame in self._resampled():
+            for packet in stream.encode(frame):
+                yield from _timed(packet, stream)
+
+    def _resampled(self) -> Iterator[av.AudioFrame | None]:
         with open_container(self._path) as container:
             start = Fraction(container.start_time or 0, av.time_base)
             resampler = av.AudioResampler(format="fltp", layout="stereo")
             for frame in container.decode(container.streams.audio[0]):
-                frame.pts -= round(start / frame.time_base)
-                for part in resampler.resample(frame):
-                    yield from self._stream.encode(part)
-            yield from self._stream.encode(None)
+                if frame.pts is not None and frame.time_base is not None:
+                    frame.pts -= round(start / frame.time_base)
+                yield from resampler.resample(frame)
+        yield None
+
+
+_TimedPacket = tuple[Fraction, "Packet[AudioStream]"]
+
+
+def _timed(packet: "Packet[AudioStream]", stream: AudioStream) -> Iterator[_TimedPacket]:
+    packet.stream = stream
+    if packet.pts is not None:
+        yield packet.pts * packet.time_base, packet
 
 
 def copy_picture(source: Path, destination: Path) -> None:
@@ -184,7 +208,8 @@ def copy_picture(source: Path, destination: Path) -> None:
     with open_container(source) as container:
         stream = picture_stream(container)
         start = Fraction(container.start_time or 0, av.time_base)
-        with _bare_mp4(destination, stream.time_base) as output, damaged(Reason.ENCODE_FAILED):
+        clock = stream.time_base or FALLBACK_TIME_BASE
+        with _bare_mp4(destination, clock) as output, damaged(Reason.ENCODE_FAILED):
             target = output.add_stream_from_template(stream)
             target.metadata.clear()
             units = BitStreamFilterContext(KEPT_UNITS, stream, target)
@@ -214,7 +239,7 @@ def may_copy(path: Path, frames_shown: int) -> bool:
     return hidden_area < 16 and len(packets) == frames_shown and not any(packets)
 
 
-def _shift(packet: Packet, start_s: Fraction) -> None:
+def _shift(packet: "Packet[Any]", start_s: Fraction) -> None:
     ticks = round(start_s / packet.time_base)
     packet.pts = None if packet.pts is None else packet.pts - ticks
     packet.dts = None if packet.dts is None else packet.dts - ticks
@@ -244,8 +269,8 @@ def _picture(frame: Frame) -> av.VideoFrame:
     return picture
 
 
-def _fill(plane: av.video.plane.VideoPlane, samples: Plane) -> None:
-    rows = np.frombuffer(plane, dtype=np.uint8).reshape(plane.height, plane.line_size)
+def _fill(plane: VideoPlane, samples: Plane) -> None:
+    rows = samples_of(plane)
     height, width = samples.shape
     rows[:height, :width] = samples
     rows[:height, width : plane.width] = samples[:, -1:]

@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.video.plane import VideoPlane
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -73,14 +74,15 @@ class Frame:
         )
 
     def bgr(self) -> Plane:
-        """The picture as BGR uint8 (height, width, 3), good enough for looking at, not for output."""
+        """The picture as BGR uint8 (height, width, 3), good enough to look at, not for output."""
         height, width = self.luma.shape
         stacked = np.zeros((_even(height) * 3 // 2, _even(width)), dtype=np.uint8)
         chroma = stacked[_even(height) :].reshape(2, _even(height) // 2, _even(width) // 2)
         stacked[:height, :width] = self.luma
         stacked[height : _even(height), :width] = self.luma[-1:]
         chroma[0], chroma[1] = self.blue, self.red
-        return cv2.cvtColor(stacked, cv2.COLOR_YUV2BGR_I420)[:height, :width]
+        picture = cv2.cvtColor(stacked, cv2.COLOR_YUV2BGR_I420)[:height, :width]
+        return np.asarray(picture, dtype=np.uint8)
 
 
 class VideoFrames:
@@ -181,8 +183,12 @@ class Timeline:
 
 def _planes(frame: av.VideoFrame) -> Iterator[Plane]:
     for plane in frame.planes:
-        rows = np.frombuffer(plane, dtype=np.uint8).reshape(plane.height, plane.line_size)
-        yield rows[:, : plane.width]
+        yield samples_of(plane)[:, : plane.width]
+
+
+def samples_of(plane: VideoPlane) -> Plane:
+    """The memory of one of PyAV's planes (rows, bytes in a row), padding included."""
+    return np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(plane.height, plane.line_size)
 
 
 def frame_of(picture: Plane, index: int, time: int) -> Frame:
@@ -191,7 +197,7 @@ def frame_of(picture: Plane, index: int, time: int) -> Frame:
     padded = cv2.copyMakeBorder(
         picture, 0, height % 2, 0, width % 2, borderType=cv2.BORDER_REPLICATE
     )
-    stacked = cv2.cvtColor(padded, cv2.COLOR_BGR2YUV_I420)
+    stacked = np.asarray(cv2.cvtColor(padded, cv2.COLOR_BGR2YUV_I420), dtype=np.uint8)
     rows, columns = _even(height), _even(width)
     chroma = stacked[rows:].reshape(2, rows // 2, columns // 2)
     return Frame(index, time, stacked[:height, :width], chroma[0], chroma[1])
