@@ -74,6 +74,7 @@ def run_case(case: Case, folder: Path, clean: Cleaner) -> Row:
     """Draws, cleans and judges one case."""
     clip = case.write(folder)
     out = folder / f"{case.name}.cleaned.mp4"
+    out.unlink(missing_ok=True)  # one of an earlier run must not be judged as this one's
     started = time.monotonic()
     report = clean(clip.path, out)
     seconds = round(time.monotonic() - started, 1)

@@ -302,8 +302,10 @@ def test_campaign_fails_on_a_leak_and_passes_without(
 def test_campaign_fails_when_nothing_comes_out(tmp_path: Path) -> None:
     script = tmp_path / "cleaner.py"
     script.write_text('print(\'{"level": "raw_aside", "reason": "TIMEOUT"}\')')
+    (tmp_path / "control_tissue.cleaned.mp4").touch()  # left by an earlier run
     command = f"{sys.executable} {script}"
-    assert run.main(["--only", "control_tissue", "--command", command]) == 1
+    arguments = ["--only", "control_tissue", "--command", command, "--keep", str(tmp_path)]
+    assert run.main(arguments) == 1
 
 
 def test_campaign_refuses_unknown_cases_and_commands() -> None:
