@@ -16,7 +16,8 @@ import av
 import numpy.typing as npt
 from pydicom import Dataset, dcmread
 from pydicom.encaps import generate_frames, parse_fragments
-from pydicom.pixels import get_decoder, iter_pixels
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
 from supervisor_core.media.container import open_stream
