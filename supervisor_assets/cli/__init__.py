@@ -14,4 +14,6 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(5)
+    except KeyboardInterrupt:
+        sys.exit(130)
     run()

@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 
 # What `clean --json` prints when it did not come to look at the file.
-CLEANED_NOTHING = {
+CLEANED_NOTHING: dict[str, object] = {
     "level": None,
     "verified": False,
     "frames": None,

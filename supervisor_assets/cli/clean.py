@@ -1,7 +1,7 @@
 """`clean`: one file in, one proven file out, without a store and without Dagster."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Result:
 
     output: Container | None = None
     refused: Failed | None = None
-    climbed: Climbed = Climbed()
+    climbed: Climbed = field(default_factory=Climbed)
 
     @property
     def verified(self) -> bool:

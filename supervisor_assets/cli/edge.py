@@ -49,7 +49,7 @@ def edge(*, as_json: bool = False, blank: Mapping[str, object] = _EMPTY) -> Iter
         _end(Code.USAGE, "USAGE", str(usage), "See --help.", shape)
     except KeyboardInterrupt:
         _end_for(Failed(Reason.CANCELLED), shape)
-    except Exception as error:  # noqa: BLE001 - the process edge
+    except Exception as error:
         if isinstance(error, typer.Exit | BrokenPipeError):
             raise
         _end_for(as_failed(error), shape)

@@ -105,5 +105,6 @@ class Bar:
             self._drawn.reset(self._task, description=shown(what), total=None)
 
     def __call__(self, done: int, total: int) -> None:
+        """Moves the bar; a total of 0 is not known yet."""
         if self._drawn is not None and total:
             self._drawn.update(self._task, completed=min(done, total), total=total)
