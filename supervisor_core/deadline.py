@@ -34,7 +34,7 @@ from typing import Any, Self, TypeVar, cast
 from supervisor_core.child import prepare, report_progress
 from supervisor_core.faults import fault
 from supervisor_core.guardian import python_command
-from supervisor_core.processes import descendants, kill_until_none, marked, remove_parts
+from supervisor_core.processes import Family, descendants, kill_until_none, marked, remove_parts
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.wire import MAX_BYTES, Channel, Kind, Message, wait
 
@@ -306,14 +306,17 @@ class _Session:
 
     def _rescue(self) -> None:
         """Does what the guardian should have done, when it is dead or does not answer."""
-        guardian = self._guardian.pid
-        if kill_until_none(
-            lambda: (descendants(guardian) | marked(self._mark)) - {guardian}, _RESCUE_S
-        ):
+        if kill_until_none(self._family, _RESCUE_S):
             self._guardian.kill()
         if self._call:
             remove_parts(self._call.folders)
         self._nothing_left = True
+
+    def _family(self) -> Family:
+        """All that came from the guardian, found by descent and, should it be dead, by mark."""
+        family = descendants(self._guardian.pid) | marked(self._mark)
+        family.pop(self._guardian.pid, None)
+        return family
 
 
 def _checked(limit_s: float) -> float:

@@ -24,7 +24,7 @@ from supervisor_core.wire import Channel, Kind, Message, wait
 
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from supervisor_core.{} import main; main()"
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
-_LONGEST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 0.25
 
 
 def python_command(module: str, flags: list[str], *arguments: object) -> list[str]:
@@ -106,13 +106,14 @@ class Guardian:
         send_signal(family, signal.SIGTERM)
         send_signal(family, signal.SIGCONT)  # a stopped process would not notice
         until = time.monotonic() + self._grace_s
-        while self._reap() and (left_s := until - time.monotonic()) > 0:
+        while (left := self._reap()) and (left_s := until - time.monotonic()) > 0:
             self._pause(left_s)
         pause_s = 0.002
-        while self._reap():
+        while left:
             send_signal(descendants(os.getpid()), signal.SIGKILL)
+            left = self._reap()  # only now: the dead show which groups there are
             self._pause(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
 
     def _reap(self) -> bool:
         """Takes note of every child that ended (orphans come here too); true while any is left."""

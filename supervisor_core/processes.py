@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -30,47 +31,71 @@ def die_with_parent(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def descendants(ancestor: int) -> set[int]:
-    """Every process below `ancestor`; dead ones that nobody has reaped yet do not count."""
-    table = _table()
-    found: set[int] = set()
+class Process(NamedTuple):
+    """What proc(5) says of one process; a dead one stays listed until its parent reaps it."""
+
+    parent: int
+    group: int
+    alive: bool
+
+
+Family = dict[int, Process]
+
+
+def descendants(ancestor: int) -> Family:
+    """Every process below `ancestor`."""
+    everybody = _everybody()
+    family: Family = {}
     generation = {ancestor}
     while generation:
-        generation = {pid for pid, (parent, _) in table.items() if parent in generation} - found
-        found |= generation
-    return {pid for pid in found if table[pid][1]}
+        children = {pid for pid, process in everybody.items() if process.parent in generation}
+        generation = children - family.keys()
+        family |= {pid: everybody[pid] for pid in generation}
+    return family
 
 
-def marked(mark: str) -> set[int]:
+def marked(mark: str) -> Family:
     """Every living process of ours that was started with `mark` (a `NAME=value`) around it."""
     line = mark.encode()
-    found = set()
+    family = {}
     for pid in _pids():
         with contextlib.suppress(OSError):
             if line in _read(pid, "environ").split(b"\0"):
-                found.add(pid)
-    return found
+                family[pid] = _look_at(pid)
+    return family
 
 
-def send_signal(pids: Iterable[int], number: signal.Signals) -> None:
-    """Sends the signal to each of them that is still there and ours."""
-    for pid in pids:
+def send_signal(family: Family, number: signal.Signals) -> None:
+    """Sends the signal to each of them, by groups, which nobody leaves by forking.
+
+    The dead count too: a process that hands over to a new one all the time is often only seen by
+    the dead ones it leaves, whose group the living one is in.
+    """
+    own = os.getpgrp()
+    groups = {process.group for process in family.values()} - {own, 0}
+    for group in groups:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
+            os.killpg(group, number)
+    for pid, process in family.items():
+        if process.group == own:  # it was about to get a group of its own
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
 
 
-def kill_until_none(find: Callable[[], set[int]], limit_s: float) -> bool:
+def kill_until_none(find: Callable[[], Family], limit_s: float) -> bool:
     """Kills what `find` finds, again and again while it forks; false when some outlive the limit.
 
     Only a process inside the kernel (a disk or network mount that does not answer) outlives it.
     """
     until = time.monotonic() + limit_s
-    while found := find():
+    while True:
+        family = find()
+        if not any(process.alive for process in family.values()):
+            return True
         if time.monotonic() > until:
             return False
-        send_signal(found, signal.SIGKILL)
+        send_signal(family, signal.SIGKILL)
         time.sleep(0.002)
-    return True
 
 
 def remove_parts(folders: Iterable[str]) -> None:
@@ -92,12 +117,16 @@ def _read(pid: int, name: str) -> bytes:
         return file.read()
 
 
-def _table() -> dict[int, tuple[int, bool]]:
-    """Parent of every process, and whether any of its threads is alive."""
-    table = {}
+def _look_at(pid: int) -> Process:
+    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    state, threads = fields[0], int(fields[17])
+    # A process whose first thread has ended looks dead while its other threads run on.
+    return Process(int(fields[1]), int(fields[2]), state not in (b"Z", b"X") or threads > 1)
+
+
+def _everybody() -> Family:
+    everybody = {}
     for pid in _pids():
         with contextlib.suppress(OSError):
-            fields = _read(pid, "stat").rpartition(b")")[2].split()
-            dead = fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
-            table[pid] = (int(fields[1]), not dead)
-    return table
+            everybody[pid] = _look_at(pid)
+    return everybody
