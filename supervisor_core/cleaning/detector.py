@@ -57,6 +57,8 @@ class TextDetector:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4
+        # Threads that wait by spinning starve their neighbours when several runs share the cores.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._scale, self._side_min = scale, side_min
         self._session = onnxruntime.InferenceSession(
             str(MODEL), options, providers=["CPUExecutionProvider"]

@@ -53,7 +53,7 @@ NOTHING = Reading("", 0.0)
 class TextReader:
     """Reads one region at a time; holds the loaded recogniser (about 100 MB)."""
 
-    def __init__(self, *, threads: int = 2) -> None:
+    def __init__(self, *, threads: int = 1) -> None:
         self._engine = RapidOCR(
             params={
                 "Global.log_level": "critical",
