@@ -9,10 +9,13 @@ none can stand in its messages, and there is no protocol left by which it could 
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -82,6 +85,14 @@ def picture_stream(container: InputContainer) -> VideoStream:
     if not readable:
         raise Failed(Reason.UNSUPPORTED_CODEC)
     return max(readable, key=_rank)
+
+
+def packets(container: InputContainer, stream: VideoStream) -> "Iterator[Packet[VideoStream]]":
+    """Yields the packets of one stream from the present place on, and an empty one at the end."""
+    # In a transport stream others may begin later. PyAV knows only those of the beginning and may
+    # stumble over the others after the last packet of ours.
+    with suppress(IndexError):
+        yield from container.demux(stream)
 
 
 def _rank(stream: VideoStream) -> tuple[bool, int, int]:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from av import FFmpegError
 from PIL.Image import DecompressionBombError
+from PIL.ImageCms import PyCMSError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from supervisor_core.reasons import Failed, Reason
 
@@ -16,14 +18,17 @@ from supervisor_core.reasons import Failed, Reason
 for _library in ("PIL", "pydicom"):
     logging.getLogger(_library).setLevel(logging.CRITICAL + 1)
 
-PARSER_ERRORS = (
+_PARSER_ERRORS = (
     FFmpegError,
     ArithmeticError,
     AttributeError,
+    BytesLengthException,
     EOFError,
+    InvalidDicomError,
     LookupError,
     NotImplementedError,
     OSError,
+    PyCMSError,
     RuntimeError,
     SyntaxError,
     TypeError,
@@ -48,7 +53,7 @@ def damaged(reason: Reason, **facts: int | float | str) -> Iterator[None]:
         raise
     except DecompressionBombError:
         raise Failed(Reason.PICTURE_TOO_LARGE) from None
-    except PARSER_ERRORS as error:
+    except _PARSER_ERRORS as error:
         # A parser's own OSError has no errno; FFmpeg's errors carry one without meaning the disk.
         if isinstance(error, OSError) and error.errno and not isinstance(error, FFmpegError):
             raise

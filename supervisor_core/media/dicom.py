@@ -17,7 +17,7 @@ from pydicom.dataelem import DataElement
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
-from supervisor_core.media.damage import PARSER_ERRORS, damaged
+from supervisor_core.media.damage import damaged
 from supervisor_core.media.dicom_display import Display
 from supervisor_core.media.dicom_frames import Stored, can_decode, codec_name, decoded_frames
 from supervisor_core.media.files import open_regular
@@ -32,7 +32,11 @@ FALLBACK_RATE = 25.0
 _RATE_MAX = 1000.0
 _FRAMES_MAX = 1_000_000
 _TAGS_MAX, _TAG_CHARACTERS_MAX, _DEPTH_MAX = 500, 512, 4
-_TEXT = frozenset("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())  # noqa: SIM905
+_TEXT = "AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT"
+_PHOTOMETRICS = (
+    "monochrome1 monochrome2 palette_color rgb ybr_full ybr_full_422 ybr_ict ybr_rct "
+    "ybr_partial_420 ybr_partial_422 xyb"
+)
 # Its header can't be read without inflating the whole file, however large that turns out to be.
 _DEFLATED = uid.DeflatedExplicitVRLittleEndian.encode()
 _DEFLATED_WITHIN_BYTES = 1 << 20
@@ -100,12 +104,13 @@ def read_dicom(path: Path) -> DicomFile:
         width, height = _whole(header, "Columns", 0), _whole(header, "Rows", 0)
         count = _whole(header, "NumberOfFrames", 1)
         rate = _rate(header) if count > 1 else None
+        decodable = can_decode(header)
     if not (width or height):
         raise Failed(Reason.NO_VIDEO_STREAM)
     check_size(width, height, STILL_PIXELS_MAX)
     if not 1 <= count <= _FRAMES_MAX:
         raise Failed(Reason.METADATA_EXTRACTION_FAILED, frames=count)
-    if not can_decode(header):
+    if not decodable:
         raise Failed(Reason.UNSUPPORTED_CODEC)
     return DicomFile(path, header, width, height, count, rate)
 
@@ -117,18 +122,19 @@ def probe_dicom(path: Path) -> MediaInfo:
     file = read_dicom(path)
     _first_frame(file)
     rate = file.frames_per_second
-    return MediaInfo(
-        container=Container.DICOM,
-        codec=codec_name(file.header),
-        width=file.width,
-        height=file.height,
-        size_bytes=path.stat().st_size,
-        frames=file.frame_count,
-        seconds=file.frame_count / rate if rate else None,
-        frames_per_second=rate,
-        pixel_format=str(file.header.get("PhotometricInterpretation", "")).lower(),
-        bit_depth=_whole(file.header, "BitsStored", 8),
-    )
+    with damaged(Reason.METADATA_EXTRACTION_FAILED):
+        return MediaInfo(
+            container=Container.DICOM,
+            codec=codec_name(file.header),
+            width=file.width,
+            height=file.height,
+            size_bytes=path.stat().st_size,
+            frames=file.frame_count,
+            seconds=file.frame_count / rate if rate else None,
+            frames_per_second=rate,
+            pixel_format=_photometric(file.header),
+            bit_depth=_whole(file.header, "BitsStored", 8),
+        )
 
 
 def _first_frame(file: DicomFile) -> None:
@@ -161,6 +167,12 @@ def _header(path: Path) -> Dataset:
     return header
 
 
+def _photometric(header: Dataset) -> str:
+    stored = str(header.get("PhotometricInterpretation", "")).lower().replace(" ", "_")
+    # What is in no list of ours is text from outside.
+    return stored if stored in _PHOTOMETRICS.split() else "unknown"
+
+
 def _rate(header: Dataset) -> float:
     """Frames per second, from the first tag that holds a sensible number."""
     frame_ms = _number(header, "FrameTime")
@@ -173,7 +185,7 @@ def _rate(header: Dataset) -> float:
 
 
 def _number(header: Dataset, keyword: str) -> float:
-    with suppress(*PARSER_ERRORS):
+    with suppress(Failed), damaged(Reason.METADATA_EXTRACTION_FAILED):
         number = float(header[keyword].value)
         return number if math.isfinite(number) else 0.0
     return 0.0
@@ -193,12 +205,18 @@ def _texts(header: Dataset, parent: str, depth: int = 0) -> Iterator[tuple[str, 
         if isinstance(element.value, Sequence):
             for number, item in enumerate(element.value if depth < _DEPTH_MAX else ()):
                 yield from _texts(item, f"{name}[{number}].", depth + 1)
-        elif element.VR in _TEXT and (text := str(element.value).strip()):
+        elif element.VR in _TEXT.split() and (text := _text(element)):
             yield name, text
+
+
+def _text(element: DataElement) -> str:
+    with suppress(Failed), damaged(Reason.METADATA_EXTRACTION_FAILED):
+        return str(element.value).strip()
+    return ""
 
 
 def _element(header: Dataset, tag: BaseTag) -> DataElement | None:
     # One unreadable tag must not hide the others.
-    with suppress(*PARSER_ERRORS), damaged(Reason.METADATA_EXTRACTION_FAILED):
+    with suppress(Failed), damaged(Reason.METADATA_EXTRACTION_FAILED):
         return header[tag]
     return None

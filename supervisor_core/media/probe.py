@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
-from supervisor_core.media.container import open_container, picture_stream
+from supervisor_core.media.container import open_container, packets, picture_stream
 from supervisor_core.media.damage import damaged
 from supervisor_core.media.dicom import probe_dicom
 from supervisor_core.media.info import MediaInfo
@@ -74,7 +74,7 @@ def _probe_video(path: Path, container: Container) -> MediaInfo:
 
 def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
     # A recording may start between two key frames: packets that don't decode yet are passed over.
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         if frames := _decode(packet):
             return frames[0]
     raise Failed(Reason.FRAME_EXTRACTION_FAILED)
@@ -109,9 +109,9 @@ def _from_s(container: InputContainer, stream: VideoStream, start_us: int) -> fl
     """Where the last picture ends when reading from `start_us` on; 0 when nothing is there."""
     last = 0
     # Where the file is cut, what was read until then counts.
-    with suppress(FFmpegError):
+    with suppress(Failed), damaged(Reason.METADATA_EXTRACTION_FAILED):
         container.seek(start_us)
-        for packet in container.demux(stream):
+        for packet in packets(container, stream):
             if packet.pts is not None:
                 last = max(last, packet.pts + (packet.duration or 0) - (stream.start_time or 0))
     return float(last * (stream.time_base or 0))

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 
-from supervisor_core.media.damage import PARSER_ERRORS, damaged
+from supervisor_core.media.damage import damaged
 from supervisor_core.media.files import open_regular
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.kinds import Container, identify
@@ -111,7 +111,7 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Container]]:
 
 def _orientation(image: Image.Image) -> int:
     # A still with broken EXIF is shown as it is stored.
-    with suppress(*PARSER_ERRORS):
+    with suppress(Failed), damaged(Reason.METADATA_EXTRACTION_FAILED):
         return int(image.getexif().get(Base.Orientation, 1))
     return 1
 
@@ -134,7 +134,7 @@ def _standard_colours(picture: Image.Image, original: Image.Image) -> Image.Imag
     """Brings colours of the original's profile (wide-gamut cameras, print) to sRGB."""
     profile = original.info.get("icc_profile")
     # A profile that can't be used, or belongs to other channels, changes nothing: viewers agree.
-    with suppress(ImageCms.PyCMSError, *PARSER_ERRORS):
+    with suppress(Failed), damaged(Reason.METADATA_EXTRACTION_FAILED):
         if profile:
             standard = ImageCms.createProfile("sRGB")
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
