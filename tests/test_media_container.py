@@ -14,6 +14,7 @@ from media_builders import arrow, patch, write_sound, write_video
 from PIL import Image
 
 from supervisor_core.media.container import open_container, packets, picture_stream
+from supervisor_core.media.frames import VideoFrames
 from supervisor_core.media.kinds import Container, Kind, identify
 from supervisor_core.reasons import Failed, Reason
 
@@ -213,6 +214,7 @@ def test_a_stream_that_begins_in_the_middle_does_not_end_the_reading(tmp_path: P
         assert len(container.streams) == 1
         frames = [frame for packet in packets(container, stream) for frame in packet.decode()]
     assert len(frames) == 70
+    assert sum(1 for _ in VideoFrames(joined)) == 70
 
 
 def test_frames_above_the_limit_are_refused_by_the_decoder(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from av.video.plane import VideoPlane
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from supervisor_core.media.container import open_container, picture_stream
+from supervisor_core.media.container import open_container, packets, picture_stream
 from supervisor_core.media.damage import damaged
 from supervisor_core.media.orientation import Orientation
 from supervisor_core.reasons import Failed, Reason
@@ -118,7 +118,7 @@ class VideoFrames:
     def _decoded(
         self, container: av.container.InputContainer, stream: VideoStream
     ) -> Iterator[av.VideoFrame]:
-        frames = container.decode(stream)
+        frames = (frame for packet in packets(container, stream) for frame in packet.decode())
         while True:
             with damaged(Reason.DECODE_FAILED, frame=self.count):
                 decoded = next(frames, None)
