@@ -198,6 +198,14 @@ def test_a_job_that_the_child_does_not_even_read_ends_in_time(worker: Worker, pl
     assert place.processes() == set()
 
 
+def test_a_stopped_process_is_woken_to_be_asked(place: Place) -> None:
+    with Worker(grace_s=10) as worker:
+        started = time.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            worker.call(hangs.stopped, *place.here, limit_s=0.4)
+        assert time.monotonic() - started < 5  # so it was not killed at the end of its grace
+
+
 def test_a_stuck_guardian_does_not_keep_stuck_work_alive(worker: Worker, place: Place) -> None:
     os.kill(worker.call(os.getppid, limit_s=20), signal.SIGSTOP)
     started = time.monotonic()
