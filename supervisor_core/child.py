@@ -89,7 +89,8 @@ def _answer(call: bytes) -> tuple[Kind, bytes]:
         function, args, kwargs = pickle.loads(call)  # noqa: S301 - from our own caller
         home = function.__module__
         result = _pack(function(*args, **kwargs))
-        fault("call.finished")
+        if function is not prepare:
+            fault("call.finished")
     except BaseException as error:  # noqa: BLE001 - the process edge: the caller hears of it
         return Kind.FAILED, pickle.dumps(_as_failed(error, home))
     return Kind.RESULT, result
