@@ -20,12 +20,13 @@ NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 
 class Clock:
-    """A clock that a test turns by hand."""
+    """A clock that a test turns by hand; it never shows the same moment twice."""
 
     def __init__(self) -> None:
         self.time = NOON
 
     def __call__(self) -> datetime:
+        self.turn(1e-6)
         return self.time
 
     def turn(self, seconds: float) -> None:

@@ -137,6 +137,10 @@ class Batch(Generic[T]):
             value = failed
         except OSError as error:
             value = failed_from(error)
+        if isinstance(value, Failed) and value.reason in STOPPING:
+            self._stop = value
+        if progress:
+            progress(1, 1)
         return Result(claim, replace(attempt, seconds=time.monotonic() - started_s), value)
 
     def _flush(self) -> None:
@@ -163,6 +167,8 @@ class Batch(Generic[T]):
         try:
             self._work.before([result for result in results if result.reason is None])
         except Failed as failed:
+            if failed.reason in STOPPING:
+                self._stop = failed
             return [
                 result if result.reason else replace(result, value=failed) for result in results
             ]
@@ -191,8 +197,6 @@ class Batch(Generic[T]):
                 self.tally.waiting[reason] += 1
             else:
                 self.tally.failed[reason] += 1
-            if reason in STOPPING and isinstance(result.value, Failed):
-                self._stop = self._stop or result.value
 
     def _open_next(self, connection: Connection) -> None:
         new = []

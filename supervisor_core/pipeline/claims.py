@@ -97,7 +97,7 @@ class Claims:
 
     def _hold(self, wanted: Sequence[Media]) -> list[Media]:
         running = [
-            media.step(
+            media.step(cleaning=Cleaning.WAITING if _rests(media) else media.cleaning).step(
                 cleaning=Cleaning.RUNNING,
                 next_level=self._level,
                 verification=Verification.NONE,
@@ -112,6 +112,10 @@ class Claims:
 def fall(media: Media, level: Cleaning, reason: Reason) -> Media:
     """The media after this level did not succeed: it waits for the next one down."""
     return media.step(cleaning=Cleaning.WAITING, next_level=below(level), reason=reason)
+
+
+def _rests(media: Media) -> bool:
+    return media.cleaning is Cleaning.NOT_REQUIRED
 
 
 def _not_required(media: Media) -> Media:
