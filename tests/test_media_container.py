@@ -201,7 +201,7 @@ def test_a_cover_is_not_the_picture(tmp_path: Path) -> None:
 
 
 def test_a_stream_that_begins_in_the_middle_does_not_end_the_reading(tmp_path: Path) -> None:
-    """It lies behind what FFmpeg looks at first (5 s or 5 MB) and before what it reads of the end."""
+    """It lies behind what FFmpeg looks at first (5 s) and before what it reads of the end."""
     filling = (b"\x47\x1f\xff\x10" + b"\xff" * 184) * 10_000
     silent = write_video(tmp_path / "a.ts", [arrow()] * 200).read_bytes()
     loud = write_video(tmp_path / "b.ts", [arrow()] * 10, audio=True).read_bytes()
