@@ -16,8 +16,9 @@ from resources.pipeline import WORKER_TAG
 from supervisor_assets.jobs import clean_intake
 from supervisor_assets.partitions import intake
 from supervisor_assets.requests import ATTEMPT_TAG, PARTITION_TAG, repair_request
+from supervisor_core.cleaning.job import CODE_VERSION
 from supervisor_core.keys import IntakeKey
-from supervisor_core.repair import LastRun, plan_repairs
+from supervisor_core.repair import LastRun, consider, plan_repairs
 from supervisor_core.store.open_work import open_intakes
 from supervisor_core.store.owners import is_gone
 
@@ -38,23 +39,23 @@ _SUBMISSION_S = 300.0
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Requests the runs that got lost, died, or whose cause of failure has passed.",
 )
-def reconcile(
-    context: dg.SensorEvaluationContext, store: StoreResource
-) -> dg.SensorResult | dg.SkipReason:
+def reconcile(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
     """Compares what the store says is unfinished with the runs that exist."""
     ended = end_dead_runs(context.instance)
     now_s = time.time()
     with store.open_store().read() as connection:
-        unfinished = open_intakes(connection, now_s)
-    runs = last_runs(context.instance, (work.intake for work in unfinished), now_s)
-    repairs = plan_repairs(unfinished, runs, now_s)
-    if not repairs:
-        return dg.SkipReason(f"{len(unfinished)} unfinished, none due; {ended} dead runs ended")
+        unfinished = open_intakes(connection, now_s, CODE_VERSION)
+    looked_at, cursor = consider(unfinished, context.cursor or "")
+    runs = last_runs(context.instance, {work.intake for work in looked_at}, now_s)
+    repairs = plan_repairs(looked_at, runs, now_s)
+    idle = f"{len(unfinished)} unfinished, none due; {ended} dead runs ended"
     return dg.SensorResult(
         run_requests=[repair_request(repair) for repair in repairs],
         dynamic_partitions_requests=[
             intake.build_add_request([repair.intake for repair in repairs])
         ],
+        cursor=cursor,
+        skip_reason=None if repairs else dg.SkipReason(idle),
     )
 
 

@@ -16,6 +16,8 @@ FIRST_WAIT_S = 30.0
 LONGEST_WAIT_S = 6 * 3600.0
 MAX_ATTEMPTS = 24
 REPAIRS = 20
+RENEWALS = 5
+CONSIDERED = 100
 
 
 class Cause(StrEnum):
@@ -67,11 +69,30 @@ def plan_repairs(
     now_s: float,
     limit: int = REPAIRS,
 ) -> list[Repair]:
-    """Chooses at most `limit` runs; what broke comes before what would merely be better."""
+    """Chooses at most `limit` runs; what broke comes before what would merely be better.
+
+    Of the latter (old code) there are only a few at once, so that a new version of the cleaning
+    does not flood the queue with a whole library.
+    """
     first = {intake.intake: intake for intake in sorted(open_intakes, key=_urgency, reverse=True)}
     urgent = sorted(first.values(), key=_urgency)
-    repairs = (_repair(intake, runs.get(intake.intake), now_s) for intake in urgent)
-    return [repair for repair in repairs if repair is not None][:limit]
+    found = (_repair(intake, runs.get(intake.intake), now_s) for intake in urgent)
+    repairs = [repair for repair in found if repair is not None]
+    broken = [repair for repair in repairs if repair.cause is not Cause.OLD_CODE]
+    return (broken + [one for one in repairs if one not in broken][:RENEWALS])[:limit]
+
+
+def consider(
+    open_intakes: Iterable[OpenIntake], after: str, limit: int = CONSIDERED
+) -> tuple[list[OpenIntake], str]:
+    """The intakes to look at this time, and where to go on next time.
+
+    Each costs a question to Dagster, so a tick looks at a part and starts behind the last one.
+    """
+    ordered = sorted(open_intakes, key=lambda one: (one.intake <= after, one.intake))
+    keys = list(dict.fromkeys(one.intake for one in ordered))[:limit]
+    chosen = set(keys)
+    return [one for one in ordered if one.intake in chosen], (keys[-1] if keys else "")
 
 
 def wait_s(attempt: int) -> float:

@@ -21,12 +21,19 @@ _OPEN = f"""
     UNION ALL
     SELECT intake, max(media.updated), 'cause_passed' FROM arrival JOIN media USING (media)
     WHERE state IN ('imported', 'duplicate') AND cleaning = '{Cleaning.RAW_ASIDE}'
-        AND not_before <= ?
+        AND not_before <= $1
     GROUP BY intake
     UNION ALL
     SELECT intake, max(media.updated), 'old_code' FROM arrival JOIN media USING (media)
     WHERE state IN ('imported', 'duplicate') AND cleaning = '{Cleaning.RAW_ASIDE}'
-        AND NOT ends_with(tried, ?)
+        AND NOT ends_with(tried, $2)
+    GROUP BY intake
+    UNION ALL
+    SELECT intake, max(media.updated), 'old_code' FROM arrival JOIN media USING (media)
+        JOIN output USING (media)
+    WHERE state IN ('imported', 'duplicate') AND output.current
+        AND cleaning IN ('{Cleaning.FRAME_LEVEL}', '{Cleaning.ROI_MASK}')
+        AND $3 <> '' AND output.code_version <> $3
     GROUP BY intake
 """  # noqa: S608
 
@@ -34,12 +41,11 @@ _OPEN = f"""
 def open_intakes(connection: Connection, now_s: float, code_version: str = "") -> list[OpenIntake]:
     """The intakes with work left, each with its causes; `now_s` is the wall clock's.
 
-    CAUSE_PASSED: a raw item whose reason was transient may be tried again by now. OLD_CODE: a raw
-    item that only another version of the cleaning has tried (when this one is given).
+    CAUSE_PASSED: a raw item whose reason was transient may be tried again by now. OLD_CODE: an item
+    that only another version of the cleaning has tried (when this one is given).
     """
-    rows = fetch(
-        connection, _OPEN, [datetime.fromtimestamp(now_s, UTC), version_mark(code_version)]
-    )
+    now = datetime.fromtimestamp(now_s, UTC)
+    rows = fetch(connection, _OPEN, [now, version_mark(code_version), code_version])
     return [
         OpenIntake(
             IntakeKey(str(row["intake"])),

@@ -1,0 +1,118 @@
+"""Which intakes get another run, and when."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supervisor_core.keys import IntakeKey
+from supervisor_core.repair import (
+    GRACE_S,
+    LONGEST_WAIT_S,
+    MAX_ATTEMPTS,
+    RENEWALS,
+    Cause,
+    LastRun,
+    OpenIntake,
+    Repair,
+    consider,
+    plan_repairs,
+    wait_s,
+)
+
+NOW_S = 1_000_000.0
+A = IntakeKey("20260101_AAAAAAAAAA")
+
+
+def open_intake(
+    key: str = A, cause: Cause = Cause.UNFINISHED, since_s: float = NOW_S - 1000
+) -> OpenIntake:
+    return OpenIntake(IntakeKey(key), cause, since_s)
+
+
+def run(attempt: int = 1, *, active: bool = False, ended_s: float = NOW_S - 1e6) -> LastRun:
+    return LastRun("0123456789abcdef", attempt, active, ended_s)
+
+
+def test_a_recorded_intake_without_any_run_gets_its_first() -> None:
+    assert plan_repairs([open_intake()], {}, NOW_S) == [Repair(A, Cause.UNFINISHED, 1)]
+
+
+def test_one_that_was_recorded_just_now_is_left_to_its_sensor() -> None:
+    assert not plan_repairs([open_intake(since_s=NOW_S - GRACE_S / 2)], {}, NOW_S)
+
+
+def test_a_run_that_is_going_is_left_alone() -> None:
+    for cause in Cause:
+        assert not plan_repairs([open_intake(cause=cause)], {A: run(active=True)}, NOW_S)
+
+
+def test_a_run_that_ended_without_finishing_is_followed_by_the_next_attempt() -> None:
+    (repair,) = plan_repairs([open_intake()], {A: run(2)}, NOW_S)
+    assert repair.attempt == 3
+    assert repair.run_key == f"{A}#3@01234567"
+
+
+def test_waits_grow_and_end() -> None:
+    waits = [wait_s(attempt) for attempt in range(2, 40)]
+    assert waits == sorted(waits)
+    assert waits[0] == 30.0
+    assert waits[-1] == LONGEST_WAIT_S
+    early = run(3, ended_s=NOW_S - wait_s(4) + 1)
+    late = run(3, ended_s=NOW_S - wait_s(4) - 1)
+    assert not plan_repairs([open_intake()], {A: early}, NOW_S)
+    assert plan_repairs([open_intake()], {A: late}, NOW_S)
+    assert not plan_repairs([open_intake()], {A: run(MAX_ATTEMPTS)}, NOW_S)
+
+
+def test_where_the_store_says_when_its_word_counts() -> None:
+    passed = open_intake(cause=Cause.CAUSE_PASSED)
+    assert plan_repairs([passed], {A: run(MAX_ATTEMPTS + 5, ended_s=NOW_S)}, NOW_S)
+
+
+def test_an_intake_with_two_causes_gets_one_run_for_the_graver() -> None:
+    both = [open_intake(cause=Cause.OLD_CODE), open_intake(cause=Cause.UNFINISHED)]
+    (repair,) = plan_repairs(both, {}, NOW_S)
+    assert repair.cause is Cause.UNFINISHED
+
+
+def test_what_broke_comes_first_and_what_is_only_old_comes_in_small_parts() -> None:
+    old = [open_intake(f"old{number}", Cause.OLD_CODE, 0.0) for number in range(30)]
+    broken = [open_intake(f"broken{number}") for number in range(10)]
+    repairs = plan_repairs([*old, *broken], {}, NOW_S)
+    assert [repair.cause for repair in repairs] == [Cause.UNFINISHED] * 10 + [
+        Cause.OLD_CODE
+    ] * RENEWALS
+
+
+def test_no_more_than_the_limit() -> None:
+    many = [open_intake(f"{number:03}") for number in range(100)]
+    assert len(plan_repairs(many, {}, NOW_S, limit=7)) == 7
+
+
+@given(st.sets(st.text("abcdef", min_size=1, max_size=4), max_size=40), st.integers(1, 7))
+def test_looking_in_parts_reaches_every_intake(keys: set[str], limit: int) -> None:
+    intakes = [open_intake(key) for key in keys]
+    seen: set[str] = set()
+    after = ""
+    for _ in range(len(keys) // limit + 1):
+        part, after = consider(intakes, after, limit)
+        assert len({one.intake for one in part}) <= limit
+        seen |= {one.intake for one in part}
+    assert seen == keys
+
+
+@given(
+    st.sampled_from(list(Cause)),
+    st.floats(0, 2e6),
+    st.integers(1, 60),
+    st.booleans(),
+    st.floats(0, 2e6),
+)
+def test_a_repair_never_doubles_a_run_nor_exceeds_its_bound(
+    cause: Cause, since_s: float, attempt: int, active: bool, ended_s: float
+) -> None:
+    last = run(attempt, active=active, ended_s=ended_s)
+    repairs = plan_repairs([open_intake(cause=cause, since_s=since_s)], {A: last}, NOW_S)
+    assert not (repairs and active)
+    if repairs and cause is not Cause.CAUSE_PASSED:
+        assert repairs[0].attempt <= MAX_ATTEMPTS
+        assert NOW_S - ended_s >= wait_s(attempt + 1)
