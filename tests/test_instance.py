@@ -1,0 +1,88 @@
+"""Dagster's home: written once, left alone where an operator changed it, safe to make together."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from supervisor_assets import instance as module
+from supervisor_assets.instance import (
+    SENSOR_LOOP_S,
+    PromptScheduler,
+    open_instance,
+    prepare_dagster_home,
+)
+from supervisor_core.settings import Home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home.create(tmp_path / "home")
+
+
+def test_the_instance_runs_one_intake_a_core_and_reports_to_nobody(home: Home) -> None:
+    with open_instance(home) as instance:
+        assert not instance.telemetry_enabled
+        assert instance.run_monitoring_enabled
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue is not None
+        assert queue.max_concurrent_runs == os.cpu_count()
+        assert instance.run_coordinator.dequeue_interval_seconds == 1
+        assert isinstance(instance.scheduler, PromptScheduler)
+        assert instance.run_retries_enabled
+        assert not instance.get_settings("run_retries")["retry_on_asset_or_op_failure"]
+        assert instance.get_tick_retention_settings is not None
+    assert (home.dagster / "history").is_dir()
+
+
+def test_a_copy_of_ours_is_brought_up_to_date(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare_dagster_home(home)
+    written = (home.dagster / "dagster.yaml").read_text("utf-8")
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 17)
+    prepare_dagster_home(home)
+    renewed = (home.dagster / "dagster.yaml").read_text("utf-8")
+    assert renewed != written
+    assert "max_concurrent_runs: 17" in renewed
+
+
+def test_a_copy_that_was_changed_by_hand_stays(home: Home) -> None:
+    target = prepare_dagster_home(home) / "dagster.yaml"
+    changed = target.read_text("utf-8").replace("max_concurrent_runs: ", "max_concurrent_runs: 1")
+    target.write_text(changed, "utf-8")
+    prepare_dagster_home(home)
+    assert target.read_text("utf-8") == changed
+
+
+def test_several_processes_may_prepare_one_home_at_once(home: Home) -> None:
+    script = (
+        "import sys; from pathlib import Path; from supervisor_core.settings import Home\n"
+        "from supervisor_assets.instance import open_instance\n"
+        "with open_instance(Home(Path(sys.argv[1]))) as instance: instance.get_runs_count()"
+    )
+    together = [
+        subprocess.Popen([sys.executable, "-W", "ignore", "-c", script, str(home.root)])
+        for _ in range(3)
+    ]
+    assert [process.wait(120) for process in together] == [0, 0, 0]
+
+
+def test_only_a_process_with_a_sensor_daemon_is_made_prompt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    daemon = ModuleType("dagster._daemon.sensor")
+    daemon.MIN_INTERVAL_LOOP_TIME = 5  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, daemon.__name__, daemon)
+    PromptScheduler()
+    assert daemon.MIN_INTERVAL_LOOP_TIME == SENSOR_LOOP_S
+    monkeypatch.delitem(sys.modules, daemon.__name__)
+    PromptScheduler()
+    assert daemon.__name__ not in sys.modules
+
+
+def test_the_knob_that_is_turned_exists_in_this_version_of_dagster() -> None:
+    from dagster._daemon import sensor
+
+    assert sensor.MIN_INTERVAL_LOOP_TIME > 0
