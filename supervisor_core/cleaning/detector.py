@@ -45,6 +45,11 @@ class Region:
         (x0, y0), (x1, y1) = self.quad.min(axis=0), self.quad.max(axis=0)
         return float(x0), float(y0), float(x1), float(y1)
 
+    @cached_property
+    def thickness(self) -> float:
+        """The shorter side of the rectangle in pixels: the height of the line."""
+        return float(np.linalg.norm(self.quad - np.roll(self.quad, 1, axis=0), axis=1).min())
+
 
 class TextDetector:
     """Finds text regions in one picture at a time; holds the loaded network (about 100 MB).
@@ -102,9 +107,12 @@ def _multiple_of_32(length: float) -> int:
 
 def _grown_regions(probability: NDArray[np.float32], scale: NDArray[np.float32]) -> list[Region]:
     cores = cv2.dilate((probability > CORE_PROBABILITY).astype(np.uint8), np.ones((2, 2), np.uint8))
-    contours, _ = cv2.findContours(cores, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    # With holes told apart, a word inside the ring of another region is found as well.
+    contours, ranks = cv2.findContours(cores, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     regions = []
-    for contour in contours:
+    for contour, (_, _, _, parent) in zip(contours, _rows(ranks), strict=True):
+        if parent >= 0:
+            continue
         center, (width, height), angle = cv2.minAreaRect(contour)
         mean = _mean_inside(probability, contour)
         if min(width, height) < 2 or mean < MEAN_PROBABILITY:
@@ -113,6 +121,10 @@ def _grown_regions(probability: NDArray[np.float32], scale: NDArray[np.float32])
         corners = cv2.boxPoints((center, grown, angle)) + 0.5
         regions.append(Region((corners * scale).astype(np.float32), mean))
     return regions
+
+
+def _rows(ranks: NDArray[np.int32] | None) -> NDArray[np.int32]:
+    return np.empty((0, 4), dtype=np.int32) if ranks is None else ranks[0]
 
 
 def _grown_size(width: float, height: float) -> tuple[float, float]:
@@ -130,8 +142,7 @@ def _mean_inside(probability: NDArray[np.float32], contour: MatLike) -> float:
 
 
 def _is_giant(region: Region, picture: Picture) -> bool:
-    sides = np.linalg.norm(region.quad - np.roll(region.quad, 1, axis=0), axis=1)
-    return bool(sides.min() > GIANT_SHARE * min(picture.shape[:2]))
+    return region.thickness > GIANT_SHARE * min(picture.shape[:2])
 
 
 def _confirmed(regions: list[Region], giants: list[Region], coarse: list[Region]) -> list[Region]:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from supervisor_core.cleaning.detector import Picture, Region, TextDetector
-from supervisor_core.cleaning.looking import Find, SecondLook
+from supervisor_core.cleaning.looking import Find, SecondLook, plain_look
 from supervisor_core.cleaning.reader import TextReader, straightened
 from supervisor_core.cleaning.tracks import Track, Tracker
 from supervisor_core.media.frames import Frame
@@ -75,7 +75,7 @@ class Inspector:
         repeated = frame.same_picture(self._frame)
         picture = frame.bgr()
         if not repeated:
-            self._regions = self._detector.find(picture)
+            self._regions = plain_look(self._detector, self._reader, picture)
         self._inspected += 1
         evened = self._second.add(frame)
         self._take(frame.index, picture, [Find(region) for region in self._regions], repeated)

@@ -21,6 +21,7 @@ GROUP_FRAMES = 8
 LOCAL_SIZE, SPREAD_SIZE = (31, 31), (63, 63)
 SPREAD_FLOOR, SPREAD_TO = 4.0, 50.0
 KNOWN_OVERLAP = 0.2
+FILLING_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,19 @@ class Find:
 
     region: Region
     reading: Reading | None = None
+
+
+def plain_look(detector: TextDetector, reader: TextReader, picture: Picture) -> list[Region]:
+    """Returns the text regions of a BGR picture; one that fills it counts only when it can be read.
+
+    A face or a wall that nearly fills the picture now and then passes for a single huge letter.
+    """
+    limit = FILLING_SHARE * min(picture.shape[:2])
+    return [
+        region
+        for region in detector.find(picture)
+        if region.thickness <= limit or reader.read(picture, region.quad).readable
+    ]
 
 
 class SecondLook:
