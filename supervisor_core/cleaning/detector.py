@@ -110,7 +110,8 @@ def _grown_regions(probability: NDArray[np.float32], scale: NDArray[np.float32])
     # With holes told apart, a word inside the ring of another region is found as well.
     contours, ranks = cv2.findContours(cores, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     regions = []
-    for contour, (_, _, _, parent) in zip(contours, _rows(ranks), strict=True):
+    parents = np.asarray(ranks)[0, :, 3] if contours else ()
+    for contour, parent in zip(contours, parents, strict=True):
         if parent >= 0:
             continue
         center, (width, height), angle = cv2.minAreaRect(contour)
@@ -121,10 +122,6 @@ def _grown_regions(probability: NDArray[np.float32], scale: NDArray[np.float32])
         corners = cv2.boxPoints((center, grown, angle)) + 0.5
         regions.append(Region((corners * scale).astype(np.float32), mean))
     return regions
-
-
-def _rows(ranks: NDArray[np.int32] | None) -> NDArray[np.int32]:
-    return np.empty((0, 4), dtype=np.int32) if ranks is None else ranks[0]
 
 
 def _grown_size(width: float, height: float) -> tuple[float, float]:
@@ -142,7 +139,8 @@ def _mean_inside(probability: NDArray[np.float32], contour: MatLike) -> float:
 
 
 def _is_giant(region: Region, picture: Picture) -> bool:
-    return region.thickness > GIANT_SHARE * min(picture.shape[:2])
+    height, width = picture.shape[:2]
+    return region.thickness > GIANT_SHARE * min(height, width)
 
 
 def _confirmed(regions: list[Region], giants: list[Region], coarse: list[Region]) -> list[Region]:
