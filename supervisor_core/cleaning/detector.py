@@ -140,7 +140,7 @@ def _mean_inside(probability: NDArray[np.float32], contour: MatLike) -> float:
 
 def _is_giant(region: Region, picture: Picture) -> bool:
     height, width = picture.shape[:2]
-    return region.thickness > GIANT_SHARE * min(height, width)
+    return bool(region.thickness > GIANT_SHARE * min(height, width))
 
 
 def _confirmed(regions: list[Region], giants: list[Region], coarse: list[Region]) -> list[Region]:

@@ -95,11 +95,18 @@ class Inspector:
 
     def _take(self, frame: int, picture: Picture, finds: list[Find], repeated: bool) -> None:
         tracks = self._tracker.see(frame, [find.region for find in finds])
+        self._forget_ended()
         for track, find in zip(tracks, finds, strict=True):
             if find.reading is not None:
                 track.readings.append(find.reading)
             elif not repeated:
                 self._read(track, find.region, picture)
+
+    def _forget_ended(self) -> None:
+        # Only texts that may come again need a glance: memory stays flat over a day of video.
+        if len(self._glances) > 2 * len(self._tracker.live) + 64:
+            live = {id(track) for track in self._tracker.live}
+            self._glances = {key: one for key, one in self._glances.items() if key in live}
 
     def _read(self, track: Track, region: Region, picture: Picture) -> None:
         changed = self._glances.setdefault(id(track), _Glance()).changed(picture, region)

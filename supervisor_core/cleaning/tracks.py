@@ -103,16 +103,16 @@ class Track:
 
 
 class Tracker:
-    """Sorts the regions of frame after frame into tracks."""
+    """Sorts the regions of frame after frame into tracks; `live` are those that may go on."""
 
     def __init__(self) -> None:
         self.tracks: list[Track] = []
-        self._live: list[Track] = []
+        self.live: list[Track] = []
 
     def see(self, frame: int, regions: list[Region]) -> list[Track]:
         """Takes in a frame's regions and returns the track of each, in their order."""
-        self._live = [track for track in self._live if frame - track.last <= HOLD_FRAMES]
-        free = list(self._live)
+        self.live = [track for track in self.live if frame - track.last <= HOLD_FRAMES]
+        free = list(self.live)
         seen = []
         for region in regions:
             track = self._track_of(region, free)
@@ -128,7 +128,7 @@ class Tracker:
             return nearest
         track = Track()
         self.tracks.append(track)
-        self._live.append(track)
+        self.live.append(track)
         return track
 
 
