@@ -27,11 +27,15 @@ from supervisor_core.media.frames import FALLBACK_TIME_BASE, Colour, Frame, Plan
 from supervisor_core.reasons import Failed, Reason
 
 PRESET, CRF, THREADS = "veryfast", "18", 2
+# Else x264 decides by the machine's instruction set and, at some widths, by uninitialised memory.
+SAME_EVERYWHERE = "cpu-independent=1"
 # Slices, parameter sets; not SEI (6), filler (12) or units of unknown use (14-31).
 KEPT_UNITS = "filter_units=pass_types=1-5|7-8"
 # The clock in which the container's edit list counts; the default of 1000 would round start times.
 MP4_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
 INT32_MAX = 2**31 - 1
+# What 1080 lines lack to whole blocks of 16; no readable line fits into it.
+HIDDEN_PX_MAX = 8
 
 
 class VideoWriter:
@@ -90,7 +94,7 @@ class VideoWriter:
         codec.time_base = self._time_base
         codec.width, codec.height = even(frame.width), even(frame.height)
         codec.pix_fmt = "yuv420p"
-        codec.options = {"preset": PRESET, "crf": CRF}
+        codec.options = {"preset": PRESET, "crf": CRF, "x264-params": SAME_EVERYWHERE}
         codec.thread_count = THREADS
         codec.color_range, codec.colorspace = self._colour.range_, self._colour.matrix
         codec.color_primaries, codec.color_trc = self._colour.primaries, self._colour.transfer
@@ -224,7 +228,7 @@ def may_copy(path: Path, frames_shown: int) -> bool:
     """True when a file's H.264 stream codes exactly the frames that are shown, all of their area.
 
     An edit list, a cropping rectangle or a packet that is dropped when played hides pictures that
-    nobody inspected; they would travel along in a copy.
+    nobody inspected; they would travel along in a copy. Raises `Failed(DECODE_FAILED)`.
     """
     with open_container(path) as container:
         stream = picture_stream(container)
@@ -233,10 +237,26 @@ def may_copy(path: Path, frames_shown: int) -> bool:
         rewrappable = (codec.extradata or b"")[:1] == b"\x01"
         if codec.name != "h264" or codec.pix_fmt != "yuv420p" or not rewrappable:
             return False
-        hidden_area = max(codec.coded_width - codec.width, codec.coded_height - codec.height)
         with damaged(Reason.DECODE_FAILED):
-            packets = [packet.is_discard for packet in container.demux(stream) if packet.size]
-    return hidden_area < 16 and len(packets) == frames_shown and not any(packets)
+            shown = [
+                packet.dts is not None and not packet.is_discard
+                for packet in container.demux(stream)
+                if packet.size
+            ]
+    return all(shown) and len(shown) == frames_shown and _shows_all_it_codes(path)
+
+
+def _shows_all_it_codes(path: Path) -> bool:
+    with open_container(path) as shown, open_container(path) as coded:
+        whole = picture_stream(coded)
+        whole.codec_context.options = {**whole.codec_context.options, "apply_cropping": "0"}
+        pairs = zip(shown.decode(picture_stream(shown)), coded.decode(whole), strict=True)
+        with damaged(Reason.DECODE_FAILED):
+            return all(_hidden_px(*pair) <= HIDDEN_PX_MAX for pair in pairs)
+
+
+def _hidden_px(shown: av.VideoFrame, coded: av.VideoFrame) -> int:
+    return max(coded.width - shown.width, coded.height - shown.height)
 
 
 def _shift(packet: "Packet[Any]", start_s: Fraction) -> None:

@@ -14,6 +14,7 @@ import av
 import cv2
 import numpy as np
 from av.video.plane import VideoPlane
+from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -132,7 +133,7 @@ class VideoFrames:
             self._learn(decoded, orientation)
         time = self._time(decoded, start)
         with damaged(Reason.DECODE_FAILED, frame=self.count):
-            flat = decoded.reformat(format="yuv420p")
+            flat = decoded.reformat(format="yuv420p", dst_color_range=ColorRange.MPEG)
         luma, blue, red = (
             np.ascontiguousarray(orientation.apply(plane)) for plane in _planes(flat)
         )
@@ -142,10 +143,10 @@ class VideoFrames:
         return frame
 
     def _learn(self, decoded: av.VideoFrame, orientation: Orientation) -> None:
-        full_range = decoded.color_range == 2 and not decoded.format.name.startswith("yuvj")
+        # Converting from RGB gives BT.601; its own code (0) would tell players not to convert back.
         self.colour = Colour(
-            2 if full_range else 1,
-            int(decoded.colorspace),
+            int(ColorRange.MPEG),
+            6 if decoded.format.is_rgb else int(decoded.colorspace),
             int(decoded.color_primaries),
             int(decoded.color_trc),
         )
