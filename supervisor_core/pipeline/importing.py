@@ -84,7 +84,7 @@ class _Import:
         return Looker(self._context, self._profile, paths)
 
     def _import(self, looker: Looker, start: int) -> None:
-        looked = self._look(looker, start)
+        looked = [_intended(one) for one in self._look(looker, start)]
         placer = Placer(self._context, looker, self._intend(looked), self._killed)
         placed = [placer.place(one) for one in looked]
         self._keep_tags(placed)
@@ -120,8 +120,8 @@ class _Import:
         if not found:
             return {}
         with self._context.store.write() as connection:
-            changes = [(one.arrival, replace(one.arrival, media=key)) for one, key in found]
-            arrivals.save_all(connection, changes, self._context.now())
+            intended = [(one.arrival, one.arrival) for one, _ in found]
+            arrivals.save_all(connection, intended, self._context.now())
             known = media_table.load(connection, {key for _, key in found})
         return {key: self._target(one, known.get(key)) for one, key in found}
 
@@ -197,6 +197,13 @@ class _Import:
             self._refused[after.reason] += 1
         else:
             self._ended[after.state] += 1
+
+
+def _intended(looked: Looked) -> Looked:
+    """The arrival with the hash under which its file is about to be kept."""
+    if isinstance(looked.value, Failed):
+        return looked
+    return replace(looked, arrival=replace(looked.arrival, media=MediaKey(looked.value.sha256)))
 
 
 def _contents(looked: Sequence[Looked]) -> list[tuple[Looked, MediaKey]]:
