@@ -87,7 +87,7 @@ def settle(context: dg.OpExecutionContext, pipeline: PipelineResource) -> dg.Out
     with told(context):
         work = pipeline.open()
         summary = work.summary(_intake(context))
-        picture = picture_facts(work.preview(_intake(context)))
+        picture = picture_facts(work.preview(summary))
         return dg.Output(None, metadata=cleaning_facts(summary) | picture)
 
 

@@ -34,13 +34,10 @@ def thumbnails(
         work = pipeline.open()
         report = work.thumbnails(key)
         require_none_waiting(report.waiting)
-        shown = work.summary(key).verified
-        if not shown:
+        summary = work.summary(key)
+        if not summary.verified:
             context.log.info("Nothing of this intake may be shown.")
             return
-        facts = (
-            {"pictures": dg.MetadataValue.int(shown)}
-            | reason_facts(report.failed)
-            | picture_facts(work.preview(key))
-        )
+        facts = {"pictures": dg.MetadataValue.int(summary.verified)}
+        facts |= reason_facts(report.failed) | picture_facts(work.preview(summary))
     yield dg.MaterializeResult(metadata=facts)

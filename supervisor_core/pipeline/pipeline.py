@@ -109,9 +109,10 @@ class Pipeline:
         """Draws a small picture of everything that passes the gate and has none."""
         return thumbnails(self._context, intake)
 
-    def preview(self, intake: IntakeKey) -> Path | None:
+    @_step
+    def preview(self, summary: IntakeSummary) -> Path | None:
         """The thumbnail of the intake's first item that may be shown, if there is one."""
-        return preview(self._context, intake)
+        return preview(self._context, summary)
 
     @_step
     def send_back(self, intake: IntakeKey, *, everything: bool = False) -> int:

@@ -17,6 +17,7 @@ from supervisor_core.store import media as media_table
 from supervisor_core.store.attempts import Attempt, Step
 from supervisor_core.store.gate import Readable
 from supervisor_core.store.media import Media
+from supervisor_core.store.progress import IntakeSummary
 
 LONGEST_SIDE = 512
 PART = "thumbnail.part"
@@ -56,18 +57,17 @@ def thumbnails(context: Context, intake: IntakeKey, at_most: int | None = None) 
     )
 
 
-def preview(context: Context, intake: IntakeKey) -> Path | None:
+def preview(context: Context, summary: IntakeSummary) -> Path | None:
     """The thumbnail of the first item that may be shown; drawn when there is none."""
-    found = _first(context, intake)
-    if found is not None and not found.exists():
-        thumbnails(context, intake, at_most=1)
-    return found if found is not None and found.exists() else None
-
-
-def _first(context: Context, intake: IntakeKey) -> Path | None:
-    with context.store.read() as connection:
-        readable = gate.readable_of(connection, intake)
-    return places.thumbnail(context.home, readable[0].sha256) if readable else None
+    items = summary.media.values()
+    readable = (gate.pass_gate(item.media, item.output) for item in items if item.media)
+    first = next((one for one in readable if one is not None), None)
+    if first is None:
+        return None
+    found = places.thumbnail(context.home, first.sha256)
+    if not found.exists():
+        thumbnails(context, summary.intake, at_most=1)
+    return found if found.exists() else None
 
 
 def _missing(connection: Connection, context: Context, members: Sequence[Media]) -> list[Media]:

@@ -1,0 +1,177 @@
+"""What it costs to organise the work, beside bare assets of the same shape, through a real daemon.
+
+Nothing looks at a picture here (`cast.py`), so what is left is Dagster, the store, the files and
+the killable child. Also: how long a dropped file waits until its run has started.
+"""
+
+import argparse
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import dagster as dg
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.results import write_results
+from supervisor_assets.instance import open_instance, prepare_dagster_home
+from supervisor_core.settings import Home
+
+ROOT = Path(__file__).parents[1]
+STILLS = 256
+LIMIT_S = 300.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """The times of one location, in seconds; `run_s` is from a run's start to its end."""
+
+    location: str
+    one_run_s: float
+    many: int
+    many_per_intake_s: float
+    many_run_s: float
+    stills_run_s: float
+    start_s: list[float]
+
+    @property
+    def per_still_ms(self) -> float:
+        """What each further still of a batch adds."""
+        return 1000 * (self.stills_run_s - self.one_run_s) / (STILLS - 1)
+
+
+class Bench:
+    """A home with its daemon; files are dropped and their runs looked at."""
+
+    def __init__(self, home: Home, instance: dg.DagsterInstance) -> None:
+        self._inbox = home.inbox
+        self._instance = instance
+        self._number = 0
+
+    def drop(self, folder: str, count: int, suffix: str) -> list[dg.RunRecord]:
+        """Drops files all at once and returns the runs that they started, when all have ended."""
+        before = self._instance.get_runs_count()
+        aside = self._inbox / f".{folder}"
+        aside.mkdir()
+        for _ in range(count):
+            self._number += 1
+            (aside / f"{self._number}{suffix}").write_text(f"content {self._number}", "utf-8")
+        aside.rename(self._inbox / folder)
+        return self._wait(before, 1 if suffix == ".png" else count)
+
+    def _wait(self, before: int, count: int) -> list[dg.RunRecord]:
+        end_s = time.monotonic() + LIMIT_S
+        while time.monotonic() < end_s:
+            records = self._instance.get_run_records(limit=count)
+            new = self._instance.get_runs_count() - before
+            if new >= count and all(record.dagster_run.is_finished for record in records):
+                bad = [one for one in records if not one.dagster_run.is_success]
+                if bad:
+                    raise SystemExit(f"{len(bad)} runs failed")
+                return list(records)
+            time.sleep(0.5)
+        raise SystemExit(f"{count} runs did not end within {LIMIT_S:g} s")
+
+
+def run_s(record: dg.RunRecord) -> float:
+    """From the start of a run to its end."""
+    return (record.end_time or 0.0) - (record.start_time or 0.0)
+
+
+def measure(location: str, singles: int, many: int) -> Row:
+    """Drops single files, many at once, and one batch of stills."""
+    with tempfile.TemporaryDirectory() as folder, daemon(Path(folder), location) as bench:
+        bench.drop("warm", 1, ".mp4")
+        ones, starts = [], []
+        for number in range(singles):
+            time.sleep(random.uniform(0, 2))
+            dropped_s = time.time()
+            (record,) = bench.drop(f"one{number}", 1, ".mp4")
+            ones.append(run_s(record))
+            starts.append((record.start_time or 0.0) - dropped_s)
+        crowd = bench.drop("many", many, ".mp4")
+        begun_s = min(record.start_time or 0.0 for record in crowd)
+        ended_s = max(record.end_time or 0.0 for record in crowd)
+        (stills,) = bench.drop("stills", STILLS, ".png")
+    return Row(
+        location=location,
+        one_run_s=statistics.median(ones),
+        many=many,
+        many_per_intake_s=(ended_s - begun_s) / many,
+        many_run_s=statistics.median(map(run_s, crowd)),
+        stills_run_s=run_s(stills),
+        start_s=sorted(starts),
+    )
+
+
+@contextmanager
+def daemon(folder: Path, location: str) -> Iterator[Bench]:
+    """A daemon over a throw-away home, ended with everything that came from it."""
+    home = Home.create(folder / "home")
+    prepare_dagster_home(home)
+    environment = os.environ | {
+        "SUPERVISOR_HOME": str(home.root),
+        "DAGSTER_HOME": str(home.dagster),
+        "PYTHONWARNINGS": "ignore",
+    }
+    command = [sys.executable, "-m", "dagster._daemon", "run"]
+    with (home.logs / "daemon.log").open("wb") as log:
+        process = psutil.Popen(
+            [*command, "-m", "benchmarks.locations", "-a", location],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            with open_instance(home) as instance:
+                yield Bench(home, instance)
+        finally:
+            family = [process, *process.children(recursive=True)]
+            process.terminate()
+            _, alive = psutil.wait_procs(family, timeout=20)
+            for one in alive:
+                one.kill()
+
+
+def show(ours: Row, bare: Row) -> None:
+    """Prints both side by side."""
+    table = Table("what", "ours", "bare", "ratio", "wanted", title="Orchestration")
+    lines = [
+        ("one intake: run (s)", ours.one_run_s, bare.one_run_s),
+        (f"{ours.many} intakes: each (s)", ours.many_per_intake_s, bare.many_per_intake_s),
+        (f"{ours.many} intakes: run (s)", ours.many_run_s, bare.many_run_s),
+    ]
+    for name, mine, other in lines:
+        table.add_row(name, f"{mine:.2f}", f"{other:.2f}", f"{mine / other:.2f}", "<= 1.5")
+    table.add_row(f"each of {STILLS} stills (ms)", f"{ours.per_still_ms:.1f}", "", "", "<= 20")
+    middle, last = statistics.median(ours.start_s), ours.start_s[-1]
+    table.add_row("dropped to started, p50 (s)", f"{middle:.1f}", "", "", "<= 6")
+    table.add_row("dropped to started, slowest (s)", f"{last:.1f}", "", "", "")
+    Console().print(table)
+
+
+def main() -> None:
+    """Measures both locations one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--singles", type=int, default=10)
+    parser.add_argument("--many", type=int, default=100)
+    options = parser.parse_args()
+    bare = measure("bare", min(options.singles, 5), options.many)
+    ours = measure("ours", options.singles, options.many)
+    show(ours, bare)
+    rows = [asdict(row) | {"per_still_ms": row.per_still_ms} for row in (ours, bare)]
+    print(write_results("orchestration", rows))
+
+
+if __name__ == "__main__":
+    main()
