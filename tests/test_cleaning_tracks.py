@@ -1,4 +1,4 @@
-"""A text once seen stays covered: through drop-outs, fades, flashes, movement and a change of name."""
+"""A text once seen stays covered: through drop-outs, fades, flashes, movement and other names."""
 
 import cv2
 import numpy as np
