@@ -1,5 +1,6 @@
 """What a transaction promises: all or nothing, never over a damaged file, secrets encrypted."""
 
+import shutil
 import signal
 import stat
 from pathlib import Path
@@ -75,6 +76,37 @@ def test_a_damaged_file_is_refused_and_left_as_it_is(
         record_arrivals(open_store(tmp_path), key_of(other), "inbox", "upload", [other])
     assert caught.value.reason is Reason.STORE_DAMAGED
     assert path.read_bytes() == broken[damage]
+
+
+@pytest.mark.parametrize("name", ["supervisor.duckdb", "restricted.duckdb"])
+@pytest.mark.parametrize("loss", ["gone", "older"])
+def test_a_file_that_lost_what_was_counted_is_noticed(tmp_path: Path, name: str, loss: str) -> None:
+    store = open_store(tmp_path)
+    path = store.home.store / name
+    for word in ("a.png", "b.png"):
+        file = seen(word)
+        record_arrivals(store, key_of(file), "inbox", "upload", [file])
+        if word == "a.png":
+            older = path.read_bytes()
+    path.unlink()
+    if loss == "older":
+        path.write_bytes(older)
+    other = seen("c.png")
+    with pytest.raises(Failed) as caught:
+        record_arrivals(open_store(tmp_path), key_of(other), "inbox", "upload", [other])
+    assert caught.value.reason is Reason.STORE_DAMAGED
+    assert path.exists() == (loss == "older")
+
+
+def test_a_backup_of_the_whole_folder_is_taken_as_it_is(tmp_path: Path) -> None:
+    store, file, other = open_store(tmp_path), seen("a.png"), seen("b.png")
+    record_arrivals(store, key_of(file), "inbox", "upload", [file])
+    shutil.copytree(store.home.store, tmp_path / "backup")
+    record_arrivals(store, key_of(other), "inbox", "upload", [other])
+    shutil.rmtree(store.home.store)
+    shutil.copytree(tmp_path / "backup", store.home.store)
+    record_arrivals(open_store(tmp_path), key_of(other), "inbox", "upload", [other])
+    assert count(store, "arrival") == 2
 
 
 def test_a_store_of_a_later_version_is_not_touched(tmp_path: Path) -> None:

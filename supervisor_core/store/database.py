@@ -13,6 +13,7 @@ import duckdb
 
 from supervisor_core.faults import fault
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.store.ledger import Ledger
 from supervisor_core.store.lock import FairLock
 
 Connection = duckdb.DuckDBPyConnection
@@ -56,10 +57,12 @@ class Database:
             connection = self.opener(self.path, False)
             try:
                 connection.execute("BEGIN TRANSACTION")
+                number = self._ledger.begin(connection)
                 yield connection
                 fault("store.before_commit")
                 connection.execute("COMMIT")
                 fault("store.after_commit")
+                self._ledger.count(number)
             finally:
                 # Closing ends an open transaction without keeping it.
                 connection.close()
@@ -85,14 +88,22 @@ class Database:
         with self._locked(shared=False), _told(self.name):
             if self.path.exists():
                 return
+            if counted := self._ledger.counted():
+                raise Failed(Reason.STORE_DAMAGED, store=self.name, file="gone", counted=counted)
             unfinished = self.path.with_suffix(".part")
             for leftover in (unfinished, Path(f"{unfinished}.wal")):
                 leftover.unlink(missing_ok=True)
             connection = self.opener(unfinished, False)
             connection.execute("CREATE TABLE migration (version INTEGER NOT NULL)")
+            connection.execute("CREATE TABLE ledger (transactions BIGINT NOT NULL)")
+            connection.execute("INSERT INTO ledger VALUES (0)")
             connection.close()
             fault("store.made")
             unfinished.rename(self.path)
+
+    @property
+    def _ledger(self) -> Ledger:
+        return Ledger(self.path.with_suffix(".count"))
 
     def _version(self, connection: Connection, newest: int) -> int:
         row = connection.execute("SELECT coalesce(max(version), 0) FROM migration").fetchone()
