@@ -263,6 +263,18 @@ class Reason(StrEnum):
         "Something this needs is not installed.",
         "Run make setup again, then doctor.",
     )
+    ALREADY_RUNNING = (
+        "ALREADY_RUNNING",
+        Class.TRANSIENT,
+        "Daemon and webserver already run on this home.",
+        "Use those, or stop them first.",
+    )
+    PORT_IN_USE = (
+        "PORT_IN_USE",
+        Class.TRANSIENT,
+        "Another program listens on this port.",
+        "Stop it, or choose another port with: up --port.",
+    )
     CANCELLED = (
         "CANCELLED",
         Class.TRANSIENT,

@@ -1,5 +1,7 @@
 """Every command with its arguments and their help; what they do is imported when they run."""
 
+import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +43,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdo
 
 def run() -> None:
     """Runs the command that was typed and ends the process."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     app(prog_name="supervisor-assets")
 
 
@@ -87,3 +91,85 @@ def clean(
         from supervisor_assets.cli import clean as command
 
         command.run(source, output, device, profile, force=force, as_json=as_json)
+
+
+@app.command()
+def ingest(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Files and folders to copy into the inbox."),
+    ],
+    profile: Annotated[
+        str, typer.Option(help="The profile that says what is accepted and what is masked.")
+    ] = "upload",
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait", help="Run the job here and now, as is done anyway when no daemon runs."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Copy files into the inbox and have them cleaned; the originals are never changed."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli import ingest as command
+
+        command.run(paths, profile, wait=wait, as_json=as_json)
+
+
+@app.command()
+def status(
+    intake: Annotated[
+        str | None, typer.Argument(metavar="[INTAKE]", help="Show the files of this intake.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many intakes to list, newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show what came in and how far it is; with INTAKE, exit 3 unless all of it is verified."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli import status as command
+
+        command.run(intake, limit, as_json=as_json)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="One or more SQL statements.")],
+    as_json: Json = False,
+) -> None:
+    """Query the store. Read-only; what was read from pictures and file names are not in it."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli import sql as command
+
+        command.run(query, as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Look at the installation and say what is wrong and how to put it right."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli import doctor as command
+
+        command.run(as_json=as_json)
+
+
+@app.command()
+def up(
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The webserver's port on this machine.")
+    ] = 3000,
+) -> None:
+    """Run the daemon and the webserver (on 127.0.0.1 only) until Ctrl-C."""
+    with edge():
+        from supervisor_assets.cli import up as command
+
+        command.run(port)
+
+
+@app.command()
+def demo(as_json: Json = False) -> None:
+    """Show it all on an invented examination and some hostile files, in a throw-away home."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli import demo as command
+
+        command.run(as_json=as_json)

@@ -6,20 +6,15 @@ then the old one goes first, so that what stands at OUT is this run's proven res
 """
 
 import os
-import shutil
 import stat
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from supervisor_assets.cli.edge import Usage
+from supervisor_assets.cli.owned import owned_folder
 from supervisor_core.media.files import publish
 from supervisor_core.media.kinds import Container, claimed_kind
-from supervisor_core.store.owners import is_gone, this_process
 
-_PREFIX = ".supervisor-clean-"
-_OWNER = "owner"
 _USUAL = {Container.MP4: ".mp4", Container.PNG: ".png", Container.JPEG: ".jpg"}
 
 
@@ -56,28 +51,14 @@ def clear_place(out: Path) -> None:
     out.unlink(missing_ok=True)
 
 
-@contextmanager
-def staging(out: Path) -> Iterator[Path]:
-    """A private folder beside OUT, removed in the end; also those of runs that were killed."""
-    _sweep(out.parent)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=out.parent))
-    try:
-        (folder / _OWNER).write_text(this_process("clean"))
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def staging(out: Path) -> AbstractContextManager[Path]:
+    """A private folder beside OUT, for the time of the work."""
+    return owned_folder(out.parent, ".supervisor-clean-")
 
 
 def deliver(part: Path, out: Path) -> None:
     """Gives the proven file OUT's name."""
     publish(part, out)
-
-
-def _sweep(folder: Path) -> None:
-    for left in folder.glob(f"{_PREFIX}*"):
-        with suppress(OSError, UnicodeError):
-            if not left.is_symlink() and is_gone((left / _OWNER).read_text()):
-                shutil.rmtree(left)
 
 
 def _is_same(source: Path, out: Path) -> bool:

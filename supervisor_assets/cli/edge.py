@@ -42,7 +42,8 @@ def edge(*, as_json: bool = False, blank: Mapping[str, object] = _EMPTY) -> Iter
     """
     shape = dict(blank) if as_json else None
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _interrupt)
     try:
         yield
     except Usage as usage:

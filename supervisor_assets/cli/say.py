@@ -5,6 +5,7 @@ A name that came from outside may hold line breaks, escape sequences or bytes th
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -89,20 +90,24 @@ def progress(what: str) -> Iterator["Bar"]:
     from rich.progress import TimeRemainingColumn as Remaining
 
     columns = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()
-    with Progress(*columns, Remaining(), console=Console(stderr=True), transient=True) as drawn:
-        yield Bar(drawn, drawn.add_task(what, total=None))
+    # Dagster turns the process's own stderr into a log while a step runs: the bar keeps a copy.
+    with os.fdopen(os.dup(sys.stderr.fileno()), "w") as terminal:
+        console = Console(file=terminal)
+        with Progress(*columns, Remaining(), console=console, transient=True) as drawn:
+            yield Bar(drawn, drawn.add_task(what, total=None))
 
 
 class Bar:
     """What long work tells about itself: the step it is at, and how far that has come."""
 
     def __init__(self, drawn: Any, task: Any) -> None:
+        self.prefix = ""
         self._drawn, self._task = drawn, task
 
     def step(self, what: str) -> None:
         """Names the next step, which starts at nothing."""
         if self._drawn is not None:
-            self._drawn.reset(self._task, description=shown(what), total=None)
+            self._drawn.reset(self._task, description=self.prefix + what, total=None)
 
     def __call__(self, done: int, total: int) -> None:
         """Moves the bar; a total of 0 is not known yet."""

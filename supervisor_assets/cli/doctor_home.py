@@ -1,0 +1,121 @@
+"""The part of `doctor` that looks at the home, the store and the configuration."""
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from supervisor_assets.cli import doctor_child
+from supervisor_assets.cli.findings import Finding, State, fine, warning
+from supervisor_assets.cli.installation import daemon_runs, existing_home, existing_store
+from supervisor_core.deadline import Worker
+from supervisor_core.media.policy import load_profile, profile_names
+from supervisor_core.reasons import Reason
+from supervisor_core.settings import PRIVATE_FOLDERS, Settings
+
+_TRY_S = 60.0
+_LITTLE = 10
+_START = "Start it with: supervisor-assets up"
+
+
+def folders(settings: Settings) -> Finding:
+    """The home is there and shows nothing to others that it should not."""
+    root = settings.home.absolute()
+    if not root.is_dir():
+        return warning("home", "not there yet", "It is made by the first ingest, demo or up.")
+    if not os.access(root, os.W_OK | os.X_OK):
+        fix = "Give the user that runs the program write access to it."
+        return Finding("home", State.FAILED, "can't be written to", fix, Reason.FILE_NOT_READABLE)
+    private = [root / name for name in PRIVATE_FOLDERS]
+    open_ones = [path.name for path in private if path.is_dir() and _mode(path) & 0o077]
+    if open_ones:
+        fix = f"Run chmod 700 on {' '.join(open_ones)} in the home."
+        said = f"others may look into {', '.join(open_ones)}"
+        return Finding("home", State.FAILED, said, fix, Reason.BAD_CONFIGURATION)
+    return fine("home", str(root))
+
+
+def disk(settings: Settings) -> Finding:
+    """There is room to work."""
+    root = settings.home.absolute()
+    place = next(path for path in (root, *root.parents) if path.is_dir())
+    free = shutil.disk_usage(place).free
+    said = f"{free / 1e9:.1f} GB free, {settings.reserve_bytes / 1e9:.1f} GB kept in reserve"
+    fix = "Free space on this disk, or move the home with SUPERVISOR_HOME."
+    if free < settings.reserve_bytes:
+        return Finding("disk", State.FAILED, said, fix, Reason.DISK_FULL)
+    if free < _LITTLE * settings.reserve_bytes:
+        return warning("disk", said, fix)
+    return fine("disk", said)
+
+
+def store(settings: Settings) -> Finding:
+    """The store can be opened, and who holds it."""
+    if not (settings.home / "store" / "supervisor.duckdb").is_file():
+        return warning("store", "not there yet", "It is made by the first ingest, demo or up.")
+    holders = _holders(settings.home / "store" / "main.lock")
+    with existing_store(settings).read() as connection:
+        row = connection.execute("SELECT count(*) FROM intake").fetchone()
+    said = f"{row[0] if row else 0} intakes"
+    return fine("store", said + (f"; held just now by {', '.join(holders)}" if holders else ""))
+
+
+def key(settings: Settings) -> Finding:
+    """The key of the restricted store is there, is private and fits."""
+    path = settings.restricted_key_file or settings.home / "restricted.key"
+    source = "SUPERVISOR_RESTRICTED_KEY" if settings.restricted_key else "its key file"
+    if not settings.restricted_key and path.is_file() and _mode(path) & 0o077:
+        said = "others may read its key file"
+        fix = "Run chmod 600 on it, then make a new key if anybody else could have read it."
+        return Finding("restricted store", State.FAILED, said, fix, Reason.KEY_MISSING)
+    if not (settings.home / "store" / "restricted.duckdb").is_file():
+        return warning("restricted store", "not there yet", "It is made when it is first needed.")
+    with existing_store(settings).restricted():
+        return fine("restricted store", f"opens with {source}; back the key up somewhere else")
+
+
+def profiles(settings: Settings) -> Finding:
+    """Every profile can be read."""
+    folder = settings.profiles_folder or settings.home / "profiles"
+    names = profile_names(folder)
+    for name in names:
+        load_profile(name, folder)
+    return fine("profiles", ", ".join(names))
+
+
+def devices(settings: Settings, worker: Worker) -> Finding:
+    """Every device mask can be read; those nobody measured are told."""
+    folder = settings.masks_folder or settings.home.absolute() / "masks"
+    found = worker.call(doctor_child.look_at_masks, folder, limit_s=_TRY_S)
+    guessed = [name for name, measured in found.items() if not measured]
+    said = ", ".join(f"{name} (not measured)" if name in guessed else name for name in found)
+    if guessed:
+        fix = "Compare those not measured with a real frame before you rely on them."
+        return warning("devices", said, fix)
+    return fine("devices", said)
+
+
+def daemon(settings: Settings) -> Finding:
+    """A daemon looks after the inbox."""
+    from supervisor_assets.instance import open_instance
+
+    if not (settings.home / "dagster" / "prepared").is_file():
+        return warning("daemon", "never started here", _START)
+    with open_instance(existing_home(settings)) as instance:
+        if daemon_runs(instance):
+            return fine("daemon", "running")
+    return warning("daemon", "not running: what is dropped into the inbox waits", _START)
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _holders(lock: Path) -> list[str]:
+    """The processes that hold a file's lock, as the kernel tells it."""
+    if not lock.exists():
+        return []
+    inode = str(lock.stat().st_ino)
+    lines = [line.split() for line in Path("/proc/locks").read_text("ascii").splitlines()]
+    held = [line for line in lines if line[1] == "FLOCK" and line[5].rpartition(":")[2] == inode]
+    return sorted({f"process {line[4]}" for line in held})
