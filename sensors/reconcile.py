@@ -13,8 +13,9 @@ import dagster as dg
 
 from resources import StoreResource
 from resources.pipeline import WORKER_TAG
+from supervisor_assets.instance import forget_idle_ticks
 from supervisor_assets.jobs import clean_intake
-from supervisor_assets.partitions import intake
+from supervisor_assets.partitions import added
 from supervisor_assets.requests import ATTEMPT_TAG, PARTITION_TAG, repair_request
 from supervisor_core.cleaning.job import CODE_VERSION
 from supervisor_core.keys import IntakeKey
@@ -31,6 +32,7 @@ _ACTIVE = frozenset(
     }
 )
 _SUBMISSION_S = 300.0
+IDLE_TICKS_S = 3600.0
 
 
 @dg.sensor(
@@ -41,8 +43,9 @@ _SUBMISSION_S = 300.0
 )
 def reconcile(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
     """Compares what the store says is unfinished with the runs that exist."""
-    ended = end_dead_runs(context.instance)
     now_s = time.time()
+    forget_idle_ticks(context.instance, now_s - IDLE_TICKS_S)
+    ended = end_dead_runs(context.instance)
     with store.open_store().read() as connection:
         unfinished = open_intakes(connection, now_s, CODE_VERSION)
     looked_at, cursor = consider(unfinished, context.cursor or "")
@@ -51,9 +54,7 @@ def reconcile(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.S
     idle = f"{len(unfinished)} unfinished, none due; {ended} dead runs ended"
     return dg.SensorResult(
         run_requests=[repair_request(repair) for repair in repairs],
-        dynamic_partitions_requests=[
-            intake.build_add_request([repair.intake for repair in repairs])
-        ],
+        dynamic_partitions_requests=added(repair.intake for repair in repairs),
         cursor=cursor,
         skip_reason=None if repairs else dg.SkipReason(idle),
     )

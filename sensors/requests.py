@@ -10,7 +10,7 @@ import dagster as dg
 
 from resources import PipelineResource, StoreResource
 from supervisor_assets.jobs import clean_intake
-from supervisor_assets.partitions import intake
+from supervisor_assets.partitions import added
 from supervisor_assets.requests import REQUEST_TAG, run_request
 from supervisor_core.asked import Move, RunState, answer
 from supervisor_core.keys import IntakeKey
@@ -42,7 +42,7 @@ def requests(
     started = [request for request in found.start if request.id not in refused]
     return dg.SensorResult(
         run_requests=[_run(request) for request in started],
-        dynamic_partitions_requests=[intake.build_add_request([one.subject for one in started])],
+        dynamic_partitions_requests=added(one.subject for one in started),
         skip_reason=None if started else dg.SkipReason(f"{len(wanted)} open, none to start"),
     )
 

@@ -11,7 +11,7 @@ import dagster as dg
 
 from resources import StoreResource
 from supervisor_assets.jobs import clean_intake
-from supervisor_assets.partitions import intake
+from supervisor_assets.partitions import added
 from supervisor_assets.requests import run_request
 from supervisor_core.inbox.look import Look, Memory, look
 
@@ -29,7 +29,7 @@ def uploads(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.Sen
     found = look(store.open_store, store.open_home(), settings, memory, time.time())
     return dg.SensorResult(
         run_requests=[run_request(key, attempt=1) for key in found.intakes],
-        dynamic_partitions_requests=[intake.build_add_request(list(found.intakes))],
+        dynamic_partitions_requests=added(found.intakes),
         cursor=str(found.memory),
         skip_reason=None if found.intakes else dg.SkipReason(_skipped(found)),
     )

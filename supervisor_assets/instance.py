@@ -1,7 +1,9 @@
 """Dagster's own home: $SUPERVISOR_HOME/dagster, written from the shipped `dagster.yaml`.
 
-The one place that turns a private knob of Dagster: its sensor daemon sleeps five seconds between
-two looks, which alone would use up the time in which a dropped file should have started a run.
+The one place that turns private knobs of Dagster. Its sensor daemon sleeps five seconds between two
+looks, which alone would use up the time in which a dropped file should have started a run. And it
+keeps the record of every look that found nothing for a day at least, which at our pace would be
+hundreds of megabytes.
 """
 
 import os
@@ -11,7 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler import DagsterDaemonScheduler
+from dagster._core.scheduler.instigation import TickStatus
 
 from supervisor_core.media.files import publish
 from supervisor_core.settings import Home
@@ -53,6 +57,16 @@ def prepare_dagster_home(home: Home) -> Path:
 def open_instance(home: Home) -> dg.DagsterInstance:
     """The Dagster instance of a home; use it as a context manager."""
     return dg.DagsterInstance.from_config(str(prepare_dagster_home(home)))
+
+
+def forget_idle_ticks(instance: dg.DagsterInstance, before_s: float) -> None:
+    """Removes the records of sensor ticks before this time that had nothing to do."""
+    if instance.schedule_storage is None:
+        return
+    for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+        instance.purge_ticks(
+            state.instigator_origin_id, state.selector_id, before_s, [TickStatus.SKIPPED]
+        )
 
 
 def _write(target: Path, text: str) -> None:

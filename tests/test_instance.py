@@ -7,11 +7,25 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    TickData,
+    TickStatus,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from supervisor_assets import instance as module
 from supervisor_assets.instance import (
     SENSOR_LOOP_S,
     PromptScheduler,
+    forget_idle_ticks,
     open_instance,
     prepare_dagster_home,
 )
@@ -86,3 +100,40 @@ def test_the_knob_that_is_turned_exists_in_this_version_of_dagster() -> None:
     from dagster._daemon import sensor
 
     assert sensor.MIN_INTERVAL_LOOP_TIME > 0
+
+
+def test_only_old_ticks_that_had_nothing_to_do_are_forgotten(home: Home) -> None:
+    with open_instance(home) as instance:
+        origin = _origin()
+        instance.add_instigator_state(
+            InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.DECLARED_IN_CODE, None)
+        )
+        for second, status in enumerate(
+            [TickStatus.SKIPPED, TickStatus.SUCCESS, TickStatus.STARTED, TickStatus.SKIPPED]
+        ):
+            instance.create_tick(
+                TickData(
+                    instigator_origin_id=origin.get_id(),
+                    instigator_name="uploads",
+                    instigator_type=InstigatorType.SENSOR,
+                    status=status,
+                    timestamp=100.0 + second,
+                    run_ids=[],
+                    selector_id=origin.get_selector().get_id(),
+                )
+            )
+        forget_idle_ticks(instance, before_s=103.0)
+        left = instance.get_ticks(origin.get_id(), origin.get_selector().get_id())
+    assert sorted((tick.timestamp, tick.status) for tick in left) == [
+        (101.0, TickStatus.SUCCESS),
+        (102.0, TickStatus.STARTED),
+        (103.0, TickStatus.SKIPPED),
+    ]
+
+
+def _origin() -> RemoteInstigatorOrigin:
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(
+        LoadableTargetOrigin(module_name="supervisor_assets.definitions"), "supervisor"
+    )
+    repository = RemoteRepositoryOrigin(location, "__repository__")
+    return RemoteInstigatorOrigin(repository, "uploads")
