@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from pipeline_parts import TOOLS, House
@@ -275,3 +276,18 @@ def test_a_full_batch_is_recorded_in_few_transactions(
     monkeypatch.setattr(house.store, "write", lambda: opened.append(1) or write())
     assert house.pipeline.import_items(key).imported == 100
     assert len(opened) <= 14
+
+
+def test_an_inbox_on_another_disk_is_emptied_all_the_same(house: House) -> None:
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == house.home.root.stat().st_dev:
+        pytest.skip("there is no second disk here")
+    with TemporaryDirectory(dir=other) as folder:
+        house.home.inbox.rmdir()
+        house.home.inbox.symlink_to(folder)
+        key = house.arrive("one", "one", "import = UNSUPPORTED_CODEC")
+        house.clean(key)
+        assert states(house, key)[0] == (State.IMPORTED, None)
+        assert list(Path(folder).iterdir()) == []
+    assert house.files("raw") == ["one"]
+    assert house.files("refused") == ["import = UNSUPPORTED_CODEC"]

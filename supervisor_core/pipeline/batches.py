@@ -82,8 +82,8 @@ class Work(Generic[T]):
         """Writes results and returns the new states of their media, leases still held."""
         raise NotImplementedError
 
-    def after(self, results: Sequence[Result[T]]) -> None:
-        """Tidies up once the results count."""
+    def after(self, media: Sequence[MediaKey]) -> None:
+        """Tidies up once, when everything that was written of these media counts."""
 
 
 class Batch(Generic[T]):
@@ -101,6 +101,7 @@ class Batch(Generic[T]):
         self._opened: deque[tuple[Claim, Attempt]] = deque()
         self._results: list[Result[T]] = []
         self._epochs: dict[str, int] = {}
+        self._written: list[MediaKey] = []
         self._stop: Failed | None = None
 
     def open(self, connection: Connection, claims: Sequence[Claim]) -> None:
@@ -123,6 +124,7 @@ class Batch(Generic[T]):
                 if late or not self._opened:
                     self._flush()
                     flushed_s = time.monotonic()
+        self._work.after(self._written)
         if self._stop is not None:
             raise self._stop
         return self.tally
@@ -157,7 +159,7 @@ class Batch(Generic[T]):
                 self._epochs.pop(result.claim.media.media, None)
             self._open_next(connection)
         self._count(written + lost)
-        self._work.after(written)
+        self._written += [result.claim.media.media for result in written]
         for result in written + lost:
             self._tidy(result)
         self._results = []

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from supervisor_core.media.files import sync
+from supervisor_core.media.files import publish
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.context import Context
 from supervisor_core.store import outputs
@@ -46,5 +46,4 @@ def _discard(context: Context, output: Output) -> None:
 
 def _throw(path: Path, trash: Path) -> None:
     with suppress(FileNotFoundError):
-        path.rename(trash / f"{path.parent.parent.name}-{path.name}")
-        sync(path.parent)
+        publish(path, trash / f"{path.parent.parent.name}-{path.name}")

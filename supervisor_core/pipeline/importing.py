@@ -32,7 +32,7 @@ from supervisor_core.store.audit import Deed
 from supervisor_core.store.lock import hold_file
 from supervisor_core.store.media import Media
 
-GROUP = 32
+GROUP = 64
 Change = tuple[Arrival, Arrival]
 
 

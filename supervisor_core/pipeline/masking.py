@@ -12,7 +12,7 @@ from pathlib import Path
 
 from supervisor_core.cleaning.job import CleanReport, Job, Level
 from supervisor_core.faults import fault
-from supervisor_core.keys import IntakeKey
+from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.media.files import require_free
 from supervisor_core.media.kinds import Container
 from supervisor_core.pipeline import places
@@ -106,8 +106,8 @@ class _Masking(Work[Made]):
         outputs.save(connection, made)
         return states
 
-    def after(self, results: Sequence[Result[Made]]) -> None:
-        discard_former(self._context, [one.claim.media.media for one in results if not one.reason])
+    def after(self, media: Sequence[MediaKey]) -> None:
+        discard_former(self._context, media)
 
     def _state(self, media: Media, reason: Reason | None) -> Media:
         if reason is None:

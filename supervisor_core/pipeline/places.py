@@ -16,6 +16,8 @@ from supervisor_core.store.media import Media
 
 PUBLIC_FILE = 0o644
 PUBLIC_FOLDER = 0o755
+# Its name is taken again, or the inbox is on another disk or on one that knows no second names.
+_NO_WAY_BACK = (errno.EEXIST, errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -87,7 +89,9 @@ def put_back(path: Path, entry: Path, inside: Path) -> bool:
     with _folder_of(entry, inside) as folder:
         try:
             os.link(path, entry.name, dst_dir_fd=folder, follow_symlinks=False)
-        except (FileExistsError, PermissionError):
+        except OSError as error:
+            if error.errno not in _NO_WAY_BACK:
+                raise
             return False
         path.unlink()
         return True

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from supervisor_core.faults import fault
-from supervisor_core.media.files import publish, sync
+from supervisor_core.media.files import publish
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.child import Examined
 from supervisor_core.pipeline.context import Context
@@ -82,8 +82,7 @@ class Placer:
         arrival, home = looked.arrival, self.context.home
         target = places.refused(home, arrival.intake, arrival.ordinal)
         if looked.path is not None and looked.path != target:
-            looked.path.rename(target)
-            sync(target.parent)
+            publish(looked.path, target)
             fault("import.refused")
         if looked.path is None and looked.reason is not Reason.FILE_NOT_FOUND:
             self._refuse_entry(arrival, target)

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from supervisor_core.cleaning.job import VerifyReport
-from supervisor_core.keys import IntakeKey
+from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.media.files import publish
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.batches import Batch, Claim, Result, Work
@@ -143,8 +143,8 @@ class _Verifying(Work[VerifyReport]):
         outputs.save(connection, written)
         return states
 
-    def after(self, results: Sequence[Result[VerifyReport]]) -> None:
-        discard_former(self._context, [result.claim.media.media for result in results])
+    def after(self, media: Sequence[MediaKey]) -> None:
+        discard_former(self._context, media)
 
     def _output(self, output: Output, result: Result[VerifyReport], now: datetime) -> Output:
         value = result.value

@@ -5,7 +5,7 @@ own from before, or when its owner's process is gone. Before anything is publish
 looked at again in the same transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from supervisor_core.store import media as media_table
 from supervisor_core.store.database import Connection
 from supervisor_core.store.media import Media
 from supervisor_core.store.owners import is_gone
-from supervisor_core.store.rows import ROWS, given
+from supervisor_core.store.rows import ROWS, given, keys
 
 
 def is_free(media: Media, owner: str, now: datetime) -> bool:
@@ -52,6 +52,21 @@ def renew(connection: Connection, epochs: Mapping[str, int], owner: str, until: 
         f"MERGE INTO media USING {ROWS} AS given USING (media, lease_epoch)"
         " WHEN MATCHED AND media.lease_owner = ? THEN UPDATE SET lease_until = ?",
         [*given({"media": "VARCHAR", "lease_epoch": "BIGINT"}, rows), owner, until],
+    )
+
+
+def owners(connection: Connection) -> set[str]:
+    """Everybody who holds a media."""
+    sql = "SELECT DISTINCT lease_owner FROM media WHERE lease_owner IS NOT NULL"
+    return {row[0] for row in connection.execute(sql).fetchall()}
+
+
+def release_dead(connection: Connection, dead: Iterable[str]) -> None:
+    """Gives back what owners hold that are gone; the epochs stay, so none of them can publish."""
+    connection.execute(
+        "UPDATE media SET lease_owner = NULL, lease_until = NULL"
+        f" WHERE lease_owner IN (SELECT lease_owner FROM {ROWS})",  # noqa: S608
+        keys("lease_owner", dead),
     )
 
 

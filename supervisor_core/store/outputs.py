@@ -120,9 +120,9 @@ def current_hashes(connection: Connection, hashes: Iterable[str]) -> set[str]:
     return {row[0] for row in connection.execute(sql, keys("sha256", hashes)).fetchall()}
 
 
-def paths(connection: Connection) -> set[str]:
-    """Every path that an output still has."""
-    found = connection.execute("SELECT path FROM output WHERE path IS NOT NULL").fetchall()
+def staged(connection: Connection) -> set[str]:
+    """The paths of outputs that are finished and not published."""
+    found = connection.execute("SELECT path FROM output WHERE path LIKE 'work/%'").fetchall()
     return {row[0] for row in found}
 
 
