@@ -64,8 +64,8 @@ def owners(connection: Connection) -> set[str]:
 def release_dead(connection: Connection, dead: Iterable[str]) -> None:
     """Gives back what owners hold that are gone; the epochs stay, so none of them can publish."""
     connection.execute(
-        "UPDATE media SET lease_owner = NULL, lease_until = NULL"
-        f" WHERE lease_owner IN (SELECT lease_owner FROM {ROWS})",  # noqa: S608
+        "UPDATE media SET lease_owner = NULL, lease_until = NULL"  # noqa: S608
+        f" WHERE lease_owner IN (SELECT lease_owner FROM {ROWS})",
         keys("lease_owner", dead),
     )
 
