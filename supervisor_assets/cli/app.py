@@ -88,9 +88,9 @@ def clean(
 ) -> None:
     """Clean one file without any store: OUT appears only when it is proven clean."""
     with edge(as_json=as_json, blank=CLEANED_NOTHING):
-        from supervisor_assets.cli import clean as command
+        from supervisor_assets.cli.clean import run as start
 
-        command.run(source, output, device, profile, force=force, as_json=as_json)
+        start(source, output, device, profile, force=force, as_json=as_json)
 
 
 @app.command()
@@ -112,9 +112,9 @@ def ingest(
 ) -> None:
     """Copy files into the inbox and have them cleaned; the originals are never changed."""
     with edge(as_json=as_json):
-        from supervisor_assets.cli import ingest as command
+        from supervisor_assets.cli.ingest import run as start
 
-        command.run(paths, profile, wait=wait, as_json=as_json)
+        start(paths, profile, wait=wait, as_json=as_json)
 
 
 @app.command()
@@ -127,9 +127,9 @@ def status(
 ) -> None:
     """Show what came in and how far it is; with INTAKE, exit 3 unless all of it is verified."""
     with edge(as_json=as_json):
-        from supervisor_assets.cli import status as command
+        from supervisor_assets.cli.status import run as start
 
-        command.run(intake, limit, as_json=as_json)
+        start(intake, limit, as_json=as_json)
 
 
 @app.command()
@@ -139,18 +139,18 @@ def sql(
 ) -> None:
     """Query the store. Read-only; what was read from pictures and file names are not in it."""
     with edge(as_json=as_json):
-        from supervisor_assets.cli import sql as command
+        from supervisor_assets.cli.sql import run as start
 
-        command.run(query, as_json=as_json)
+        start(query, as_json=as_json)
 
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Look at the installation and say what is wrong and how to put it right."""
     with edge(as_json=as_json):
-        from supervisor_assets.cli import doctor as command
+        from supervisor_assets.cli.doctor import run as start
 
-        command.run(as_json=as_json)
+        start(as_json=as_json)
 
 
 @app.command()
@@ -161,15 +161,15 @@ def up(
 ) -> None:
     """Run the daemon and the webserver (on 127.0.0.1 only) until Ctrl-C."""
     with edge():
-        from supervisor_assets.cli import up as command
+        from supervisor_assets.cli.up import run as start
 
-        command.run(port)
+        start(port)
 
 
 @app.command()
 def demo(as_json: Json = False) -> None:
     """Show it all on an invented examination and some hostile files, in a throw-away home."""
     with edge(as_json=as_json):
-        from supervisor_assets.cli import demo as command
+        from supervisor_assets.cli.demo import run as start
 
-        command.run(as_json=as_json)
+        start(as_json=as_json)

@@ -16,8 +16,7 @@ from supervisor_assets.cli.codes import Code
 from supervisor_assets.cli.edge import Usage
 from supervisor_assets.cli.fates import Fate
 from supervisor_assets.cli.ingest import read_fates, record
-from supervisor_assets.cli.runs import Runs
-from supervisor_assets.instance import open_instance
+from supervisor_assets.cli.runs import Runs, open_quiet_instance
 from supervisor_core.deadline import Worker
 from supervisor_core.settings import Home, Settings
 from supervisor_core.states import Arrival
@@ -76,7 +75,7 @@ def _show(home: Home, settings: Settings, bar: say.Bar) -> Shown:
     words = demo_files.draw(originals, home.inbox)
     store = Store(home, settings)
     recorded = record(store, home, settings, words)
-    with open_instance(home) as instance:
+    with open_quiet_instance(home) as instance:
         Runs(instance, store, home, bar).finish_all(recorded.intakes)
     files = read_fates(store, recorded)
     clip = next(fate for fate in files if fate.file == demo_files.CLIP)

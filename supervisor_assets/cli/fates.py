@@ -13,7 +13,7 @@ from supervisor_core.store import Connection
 from supervisor_core.store.arrivals import arrivals_of
 from supervisor_core.store.progress import Item, summarise
 
-COLUMNS = ("file", "intake", "state", "level", "verification", "reason")
+COLUMNS = ("file", "state", "level", "verified", "reason", "intake")
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Fate:
         """The row of a table."""
         return (
             self.file,
-            self.intake,
             self.state,
             self.level,
-            self.verification,
+            "yes" if self.verified else "no",
             self.reason.value if self.reason else None,
+            self.intake,
         )
 
     @property

@@ -1,6 +1,7 @@
 """`ingest`: copies files into the inbox and has them cleaned, here or by the daemon."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -13,8 +14,7 @@ from supervisor_assets.cli.codes import Code, code_of
 from supervisor_assets.cli.collect import Collector
 from supervisor_assets.cli.fates import Fate
 from supervisor_assets.cli.installation import daemon_runs
-from supervisor_assets.cli.runs import Runs
-from supervisor_assets.instance import open_instance
+from supervisor_assets.cli.runs import Runs, open_quiet_instance
 from supervisor_core.inbox.listing import list_inbox
 from supervisor_core.inbox.plan import plan
 from supervisor_core.keys import Fingerprint, IntakeKey
@@ -44,7 +44,7 @@ def run(paths: Sequence[Path], profile: str, *, wait: bool, as_json: bool) -> No
     if collected.left_out:
         say.note(f"Left out {collected.left_out} hidden or unfinished names.")
     home = settings.open_home()
-    with say.progress("copying") as bar:
+    with _going_on(), say.progress("copying") as bar:
         store = Store(home, settings)
         place, copied = copying.deliver(collected.files, profile, home, settings, bar)
         words = {f"{place}/{one.inside}": str(one.path) for one in copied if not one.reason}
@@ -56,6 +56,16 @@ def run(paths: Sequence[Path], profile: str, *, wait: bool, as_json: bool) -> No
         _tell_queued(recorded, refused, as_json=as_json)
     else:
         _tell_done(store, recorded, refused, stuck, as_json=as_json)
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """Says what an interrupt leaves behind."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say.note("What was copied in stays recorded; go on with it by: supervisor-assets up")
+        raise
 
 
 def record(store: Store, home: Home, settings: Settings, words: Mapping[str, str]) -> Recorded:
@@ -78,7 +88,7 @@ def _work(
     recorded: Recorded, home: Home, store: Store, bar: say.Bar, *, wait: bool
 ) -> dict[IntakeKey, Reason] | None:
     """Runs the job for each intake, or leaves that to the daemon and returns None."""
-    with open_instance(home) as instance:
+    with open_quiet_instance(home) as instance:
         if wait or not daemon_runs(instance):
             return Runs(instance, store, home, bar).finish_all(recorded.intakes)
     with store.write() as connection:

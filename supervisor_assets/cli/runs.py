@@ -1,25 +1,30 @@
 """Runs the main job for an intake in this very process, on the real instance, seen in lineage."""
 
 import time
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self, TypeVar, cast
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 
 from resources import PipelineResource
 from supervisor_assets.cli.say import Bar
 from supervisor_assets.definitions import definitions_for
 from supervisor_assets.failures import REASON_TAG
+from supervisor_assets.instance import prepare_dagster_home
 from supervisor_assets.jobs import clean_intake
 from supervisor_assets.partitions import intake as partition
 from supervisor_assets.requests import PARTITION_TAG, run_request
 from supervisor_core.deadline import Worker
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import Pipeline
-from supervisor_core.reasons import Reason
+from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Home, Settings
 from supervisor_core.store import Store
 from supervisor_core.store.progress import summarise
+
+T = TypeVar("T")
 
 _ROUNDS = 3
 _POLL_S = 0.5
@@ -40,13 +45,27 @@ _STEPS = {
 """What each call of the pipeline is to a person."""
 
 
+def open_quiet_instance(home: Home) -> dg.DagsterInstance:
+    """The Dagster instance of a home, without the processes that would watch our own output."""
+    nowhere = {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+    folder = str(prepare_dagster_home(home))
+    return dg.DagsterInstance.from_ref(
+        InstanceRef.from_dir(folder, overrides={"compute_logs": nowhere})
+    )
+
+
 class Runs:
     """Brings intakes to their end, by running the job or by waiting for a run that is at it."""
 
     def __init__(self, instance: dg.DagsterInstance, store: Store, home: Home, bar: Bar) -> None:
         self._instance, self._store, self._bar = instance, store, bar
         base = definitions_for(str(home.root))
-        resources = {**(base.resources or {}), "pipeline": _watched(home, bar)}
+        self._stopper = _Stopper()
+        pipeline = _watched(home, bar, self._stopper)
+        resources = {**(base.resources or {}), "pipeline": pipeline}
         loaded = dg.Definitions(
             assets=base.assets,
             asset_checks=base.asset_checks,
@@ -77,17 +96,27 @@ class Runs:
         return None if self._settled(key) else reason
 
     def _run(self, key: IntakeKey) -> Reason:
-        """One run; returns why it failed, which counts only when the intake is not at its end."""
-        try:
-            done = self._job.execute_in_process(
-                instance=self._instance,
-                partition_key=key,
-                raise_on_error=False,
-                run_config=_QUIET,
-                tags=run_request(key, attempt=1).tags,
-            )
-        except dg.DagsterExecutionInterruptedError:
-            raise KeyboardInterrupt from None
+        """One run; returns why it failed, which counts only when the intake is not at its end.
+
+        Dagster takes an interrupt for something to try again, and can do so only in the main
+        thread: so the run has another one, and an interrupt ends the work under way instead.
+        """
+        with ThreadPoolExecutor(1) as thread:
+            running = thread.submit(self._execute, key)
+            try:
+                return running.result()
+            except KeyboardInterrupt:
+                self._stopper.stop()
+                raise
+
+    def _execute(self, key: IntakeKey) -> Reason:
+        done = self._job.execute_in_process(
+            instance=self._instance,
+            partition_key=key,
+            raise_on_error=False,
+            run_config=_QUIET,
+            tags=run_request(key, attempt=1).tags,
+        )
         run = self._instance.get_run_by_id(done.run_id)
         code = run.tags.get(REASON_TAG) if run else None
         return next((reason for reason in Reason if reason == code), Reason.LEASE_LOST)
@@ -106,14 +135,40 @@ class Runs:
         return summary is not None and summary.settled
 
 
-def _watched(home: Home, bar: Bar) -> PipelineResource:
+def _watched(home: Home, bar: Bar, stopper: "_Stopper") -> PipelineResource:
     class Watched(PipelineResource):
-        """The pipeline of a run whose steps show on the bar."""
+        """The pipeline of a run whose steps show on the bar, and that can be stopped."""
 
         def build(self, settings: Settings, worker: Worker, owner: str) -> Pipeline:
-            return cast(Pipeline, _Steps(super().build(settings, worker, owner), bar))
+            watched = cast(Worker, stopper.watch(worker))
+            return cast(Pipeline, _Steps(super().build(settings, watched, owner), bar))
 
     return Watched(home=str(home.root))
+
+
+class _Stopper:
+    """The run's worker, which takes no more calls once it is stopped."""
+
+    def __init__(self) -> None:
+        self._worker: Worker | None = None
+        self._stopped = False
+
+    def watch(self, worker: Worker) -> Self:
+        """Stands for this worker from now on."""
+        self._worker = worker
+        return self
+
+    def stop(self) -> None:
+        """Ends the call under way with CANCELLED, and so all that would follow."""
+        self._stopped = True
+        if self._worker is not None:
+            self._worker.close()
+
+    def call(self, function: Callable[..., T], /, *args: object, **terms: Any) -> T:
+        """As `Worker.call`."""
+        if self._stopped or self._worker is None:
+            raise Failed(Reason.CANCELLED)
+        return self._worker.call(function, *args, **terms)
 
 
 class _Steps:

@@ -5,7 +5,6 @@ A name that came from outside may hold line breaks, escape sequences or bytes th
 """
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,11 +38,11 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Prints rows as a table: drawn on a terminal, in aligned columns elsewhere."""
     cells = [["" if cell is None else shown(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
-        _drawn(columns, cells, title)
+        _drawn(columns, cells)
         return
     widths = [max(len(row[at]) for row in [list(columns), *cells]) for at in range(len(columns))]
     for row in [list(columns), *cells]:
@@ -51,20 +50,23 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
         data(line.rstrip())
 
 
-def _drawn(columns: Sequence[str], cells: Sequence[Sequence[str]], title: str) -> None:
+def _drawn(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(*columns, title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+    drawn = Table(box=box.SIMPLE_HEAD)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
     for row in cells:
         drawn.add_row(*(Text(cell, style=_style(cell)) for cell in row))
     Console().print(drawn)
 
 
 _STYLES = {
-    "verified": "green",
+    "yes": "green",
+    "no": "red",
     "ok": "green",
     "frame_level": "green",
     "roi_mask": "yellow",
@@ -90,11 +92,8 @@ def progress(what: str) -> Iterator["Bar"]:
     from rich.progress import TimeRemainingColumn as Remaining
 
     columns = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()
-    # Dagster turns the process's own stderr into a log while a step runs: the bar keeps a copy.
-    with os.fdopen(os.dup(sys.stderr.fileno()), "w") as terminal:
-        console = Console(file=terminal)
-        with Progress(*columns, Remaining(), console=console, transient=True) as drawn:
-            yield Bar(drawn, drawn.add_task(what, total=None))
+    with Progress(*columns, Remaining(), console=Console(stderr=True), transient=True) as drawn:
+        yield Bar(drawn, drawn.add_task(what, total=None))
 
 
 class Bar:

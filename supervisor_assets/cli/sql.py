@@ -38,6 +38,8 @@ def run(query: str, *, as_json: bool) -> None:
             (_print_json if as_json else _print)(cursor, names)
         except duckdb.Error as error:
             raise Usage(_first_words(error)) from None
+        except RuntimeError:  # what DuckDB makes of an interrupt
+            raise KeyboardInterrupt from None
 
 
 @contextmanager
