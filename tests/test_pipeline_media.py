@@ -94,3 +94,20 @@ def test_a_video_keeps_its_frames_on_the_way(house: House, shared_data: Path) ->
     assert item.output.frames_match
     assert not item.output.stray_metadata
     assert house.progress[-1][0] == house.progress[-1][1]
+
+
+def test_the_device_of_the_profile_reaches_the_mask(house: House, shared_data: Path) -> None:
+    folder = house.home.root / "profiles"
+    folder.mkdir()
+    ends = {}
+    for name, picture in (("olympus_cv_1500", "00120_resize"), ("nobodys", "00120_hflip")):
+        (folder / f"{name}.toml").write_text(f"device = '{name}'\n")
+        shutil.copy2(shared_data / f"images/dups/ukbench{picture}.jpg", house.home.inbox / name)
+        key = house.record(house.see(name), profile=name)
+        house.pipeline.import_items(key)
+        house.clean(key)
+        (ends[name],) = house.pipeline.summary(key).items
+    assert ends["olympus_cv_1500"].verified
+    assert ends["olympus_cv_1500"].output.coverage > 0.25
+    assert ends["nobodys"].level is Cleaning.RAW_ASIDE
+    assert ends["nobodys"].reason is Reason.UNKNOWN_DEVICE
