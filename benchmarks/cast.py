@@ -1,20 +1,16 @@
 """Stands in for everything that looks at pictures, so that only the orchestration is left.
 
-It runs in the same killable child as the real work, and must not import the orchestrator.
+It runs in the same killable child as the real work and imports as little.
 """
 
 import hashlib
 from pathlib import Path
 
-from supervisor_core.cleaning.job import CleanReport, Job, Level, VerifyReport
+from supervisor_core.cleaning.job import CleanReport, Job, VerifyReport
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.kinds import Container
 from supervisor_core.media.policy import Profile
 from supervisor_core.pipeline.child import Examined, Made
-from supervisor_core.pipeline.tools import Tools
-from supervisor_core.settings import Settings
-
-LIMIT_S = 30.0
 
 
 def examine(path: Path, name: str, profile: Profile) -> Examined:  # noqa: ARG001
@@ -52,25 +48,5 @@ def draw(source: Path, destination: Path, longest_side: int) -> None:  # noqa: A
     destination.write_bytes(b"small")
 
 
-def clean_limit_s(info: MediaInfo, level: Level, settings: Settings) -> float:  # noqa: ARG001
-    """The same for all."""
-    return LIMIT_S
-
-
-def verify_limit_s(info: MediaInfo, settings: Settings) -> float:  # noqa: ARG001
-    """The same for all."""
-    return LIMIT_S
-
-
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-CAST = Tools(
-    examine=examine,
-    clean=clean,
-    verify=verify,
-    draw=draw,
-    clean_limit_s=clean_limit_s,
-    verify_limit_s=verify_limit_s,
-)

@@ -13,6 +13,7 @@ from resources.store import StoreResource
 from supervisor_core.deadline import Worker
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.settings import Settings
+from supervisor_core.store import Store
 from supervisor_core.store.owners import this_process
 
 WORKER_TAG = "supervisor/worker"
@@ -49,7 +50,8 @@ class PipelineResource(StoreResource):
     def build(self, settings: Settings, worker: Worker, owner: str) -> Pipeline:
         """A pipeline over this store."""
         home = settings.open_home()
-        return Pipeline(self.open_store(), home, settings, worker, owner, on_progress=_Progress())
+        store = Store(home, settings)
+        return Pipeline(store, home, settings, worker, owner, on_progress=_Progress())
 
 
 class _Progress:

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 
 
@@ -21,10 +21,7 @@ class StoreResource(dg.ConfigurableResource[None]):
         settings = Settings.load()
         return settings.model_copy(update={"home": Path(self.home)}) if self.home else settings
 
-    def open_home(self) -> Home:
-        """The home with its folders."""
-        return self.settings().open_home()
-
     def open_store(self) -> Store:
         """The store, made or brought up to date where needed."""
-        return Store(self.open_home(), self.settings())
+        settings = self.settings()
+        return Store(settings.open_home(), settings)

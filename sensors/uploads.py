@@ -14,6 +14,7 @@ from supervisor_assets.jobs import clean_intake
 from supervisor_assets.partitions import added
 from supervisor_assets.requests import run_request
 from supervisor_core.inbox.look import Look, Memory, look
+from supervisor_core.store import Store
 
 
 @dg.sensor(
@@ -26,7 +27,8 @@ def uploads(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.Sen
     """Records what is new and settled in the inbox and requests its runs."""
     memory = Memory.parse(context.cursor)
     settings = store.settings()
-    found = look(store.open_store, store.open_home(), settings, memory, time.time())
+    home = settings.open_home()
+    found = look(lambda: Store(home, settings), home, settings, memory, time.time())
     return dg.SensorResult(
         run_requests=[run_request(key, attempt=1) for key in found.intakes],
         dynamic_partitions_requests=added(found.intakes),

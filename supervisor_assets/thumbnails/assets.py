@@ -32,12 +32,12 @@ def thumbnails(
     key = IntakeKey(context.partition_key)
     with told(context):
         work = pipeline.open()
-        report = work.thumbnails(key)
-        require_none_waiting(report.waiting)
         summary = work.summary(key)
         if not summary.verified:
             context.log.info("Nothing of this intake may be shown.")
             return
+        report = work.thumbnails(key)
+        require_none_waiting(report.waiting)
         facts = {"pictures": dg.MetadataValue.int(summary.verified)}
         facts |= reason_facts(report.failed) | picture_facts(work.preview(summary))
     yield dg.MaterializeResult(metadata=facts)
