@@ -117,7 +117,7 @@ def main() -> None:
         drawn = Path(folder) / "drawn_examination.mp4"
         draw_demo_clip(drawn)
         rows = [measure(clip, Path(folder)) for clip in [drawn, *clips]]
-    Console().print(_table(rows))
+    Console(width=120).print(_table(rows))
     write_results("cleaning", [vars(row) | {"ratio": row.ratio} for row in rows])
 
 
