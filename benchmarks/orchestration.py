@@ -34,9 +34,9 @@ LIMIT_S = 300.0
 class Row:
     """The times of one location, in seconds.
 
-    `one_s` is from a run's request to its end, `run_s` from its start to its end. `many_cpu_s` is the processor's time of the daemon and
-    all that it started, for each of many intakes: unlike the others, it is the same on a busy
-    machine.
+    `one_s` is from a run's request to its end, `run_s` from its start to its end. `many_cpu_s` is
+    the processor's time of the daemon and all that it started, for each of many intakes: unlike the
+    others, it is the same on a busy machine.
     """
 
     location: str
