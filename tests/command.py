@@ -29,7 +29,8 @@ class Ran:
 
 def environment(home: Path, settings: Mapping[str, str] | None = None) -> dict[str, str]:
     """The test's own environment without any setting of ours, but this home and these settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SUPERVISOR")}
+    ours = ("SUPERVISOR", "NO_COLOR", "FORCE_COLOR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return kept | {"SUPERVISOR_HOME": str(home)} | dict(settings or {})
 
 
