@@ -145,6 +145,18 @@ def test_a_file_whose_place_was_taken_meanwhile_is_kept_apart(house: House) -> N
     assert house.files("refused") == ["one and more"]
 
 
+def test_a_copy_that_was_cut_off_leaves_no_second_file(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = house.record(house.drop("a.png", "one"))
+    (tmp_path / "second name.png").hardlink_to(house.home.inbox / "a.png")
+    monkeypatch.setenv("SUPERVISOR_FAULT", "take.copied:full")
+    assert house.pipeline.import_items(key).waiting == {Reason.DISK_FULL: 1}
+    monkeypatch.delenv("SUPERVISOR_FAULT")
+    assert house.pipeline.import_items(key).imported == 1
+    assert house.everywhere() == ["one"]
+
+
 def test_what_is_no_file_is_moved_unopened(house: House, tmp_path: Path) -> None:
     secret = tmp_path / "secret.png"
     secret.write_text("not in the inbox")

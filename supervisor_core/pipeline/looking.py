@@ -7,6 +7,7 @@ work/ under the arrival's own name, then raw/ under its hash or refused/ under t
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -79,14 +80,23 @@ class Looker:
         return status.st_size == arrival.size_bytes and later_ns <= copied * _COARSEST_NS
 
     def _fetch(self, arrival: Arrival) -> Path:
+        home = self.context.home
+        taken = places.taken(home, arrival.intake, arrival.ordinal)
         for path in self._left(arrival):
             if os.path.lexists(path):
+                self._finish_taking(arrival, taken)
                 return path
         entry = self.entry(arrival)
         if not self.unchanged(arrival, entry):
             raise Failed(Reason.FILE_CHANGED)
-        home = self.context.home
-        return take(entry, places.taken(home, arrival.intake, arrival.ordinal), home.inbox)
+        return take(entry, taken, home.inbox)
+
+    def _finish_taking(self, arrival: Arrival, taken: Path) -> None:
+        """Removes what a copy to another disk has left in the inbox when it was interrupted."""
+        with suppress(Failed):
+            entry = self.entry(arrival)
+            if taken.is_file() and self.unchanged(arrival, entry):
+                take(entry, taken, self.context.home.inbox)
 
     def _left(self, arrival: Arrival) -> Iterator[Path]:
         """Where a call that was interrupted may have left the file."""
