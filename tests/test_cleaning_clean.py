@@ -173,6 +173,21 @@ def test_odd_sizes_grow_by_one_and_are_proven(tmp_path: Path) -> None:
     assert verify(job, report).verified
 
 
+def test_a_size_that_changes_on_the_way_is_scaled_to_the_first(tmp_path: Path) -> None:
+    small = [written(scene(index)) for index in range(6)]
+    large = [cv2.resize(picture, (640, 480)) for picture in small]
+    parts = [write_clip(tmp_path / f"{n}.ts", part) for n, part in enumerate((small, large))]
+    source = tmp_path / "in.ts"
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    job = job_for(source, tmp_path / "out.mp4")
+    report = clean(job)
+    pictures = shown(job.destination)
+    assert (len(pictures), report.width, report.height) == (12, 320, 240)
+    assert {picture.shape for picture in pictures} == {(240, 320, 3)}
+    assert all_covered(pictures)
+    assert verify(job, report).verified
+
+
 def test_one_pixel_is_a_video_too(tmp_path: Path) -> None:
     recipe = Recipe(codec="ffv1", pixel_format="yuv420p")
     source = write_clip(tmp_path / "in.mkv", [scene(0, 1, 1)] * 3, recipe)

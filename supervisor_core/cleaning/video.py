@@ -140,7 +140,7 @@ def _encode(job: Job, source: Source, frames: Iterator[Frame]) -> None:
 
 
 class _Painter:
-    """Paints each frame's masks and sums up what they cover."""
+    """Paints each frame's masks and sums up what they cover; width and height are the first's."""
 
     def __init__(self, job: Job, tracks: list[Track]) -> None:
         self._job = job
@@ -151,13 +151,13 @@ class _Painter:
     def paint(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         cache: MaskCache | None = None
         for frame in frames:
-            if cache is None or (frame.width, frame.height) != (self.width, self.height):
-                self.width, self.height = frame.width, frame.height
+            if frame.index == 0:
+                self.width, self.height = even(frame.width), even(frame.height)
+            if cache is None or cache.mask.shape != frame.luma.shape:
                 cache = MaskCache(base_mask(self._job, frame.height, frame.width))
             mask = cache.draw(self._plan.quads_at(frame.index))
             self.covered += cache.share
             yield paint_frame(frame, mask) if cache.share else frame
-        self.width, self.height = even(self.width), even(self.height)
 
 
 def base_mask(job: Job, height: int, width: int) -> Mask:

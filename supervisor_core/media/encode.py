@@ -41,8 +41,9 @@ HIDDEN_PX_MAX = 8
 class VideoWriter:
     """Writes frames to an MP4 file; use as a context manager, and publish the file after it.
 
-    The picture's size is made even by repeating its last row or column, which 4:2:0 needs.
-    Raises `Failed(ENCODE_FAILED)` when the encoder refuses the picture's size.
+    The picture's size is made even by repeating its last row or column, which 4:2:0 needs; one that
+    differs from the first is scaled to it, as players do. Raises `Failed(ENCODE_FAILED)` when the
+    encoder refuses the picture's size.
     """
 
     def __init__(
