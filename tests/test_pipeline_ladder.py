@@ -216,6 +216,23 @@ def test_waits_double_with_every_round(house: House) -> None:
     assert item(house, key).media.rounds == 4
 
 
+@pytest.mark.parametrize("above", ["frame_level = TIMEOUT", "verify frame_level = WORKER_CRASHED"])
+def test_what_a_killed_level_might_have_cleaned_is_tried_again(house: House, above: str) -> None:
+    key = house.arrive(f"{above}\nroi_mask = ENCODE_FAILED")
+    house.clean(key)
+    found = item(house, key)
+    assert (found.level, found.reason) == (Cleaning.RAW_ASIDE, Reason.ENCODE_FAILED)
+    assert found.media.not_before is not None
+    house.tools = replace(TOOLS, clean=_clean_badly, code_version="1")
+    house.clock.turn(61)
+    house.clean(key)
+    assert item(house, key).media.not_before is None
+
+
+def _clean_badly(job: Job) -> Made:
+    raise Failed(Reason.ENCODE_FAILED)
+
+
 @pytest.mark.parametrize("reason", [Reason.DISK_FULL, Reason.IO_ERROR, Reason.STORE_BUSY])
 def test_a_machine_in_trouble_sends_nothing_down(house: House, reason: Reason) -> None:
     key = house.arrive(f"frame_level = {reason}", "two")

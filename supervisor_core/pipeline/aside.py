@@ -1,4 +1,8 @@
-"""The end of the ladder: a raw file that no level could clean is kept, away from everybody."""
+"""The end of the ladder: a raw file that no level could clean is kept, away from everybody.
+
+It is cleaned again later when its last reason may pass, and also when a level above was killed at
+its limit or died: on a calmer machine that level might have cleaned it.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,13 +13,14 @@ from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.claims import mark
 from supervisor_core.pipeline.context import Context
+from supervisor_core.pipeline.falls import KILLING
 from supervisor_core.pipeline.former import discard_former
 from supervisor_core.pipeline.reports import StepReport
 from supervisor_core.pipeline.rules import Profiles, Rules
 from supervisor_core.reasons import Reason
 from supervisor_core.settings import Settings
 from supervisor_core.states import Cleaning, Review
-from supervisor_core.store import audit, leases, outputs
+from supervisor_core.store import attempts, audit, leases, outputs
 from supervisor_core.store import media as media_table
 from supervisor_core.store.attempts import Step
 from supervisor_core.store.audit import Deed
@@ -81,7 +86,13 @@ def _record(context: Context, held: Sequence[_Held], moved: Mapping[MediaKey, st
             if leases.is_ours(known[one.media.media], context.owner, one.media.lease_epoch)
         ]
         settled = [one for one in ours if one.media.media in moved]
-        states = [_aside(context, one, moved[one.media.media]) for one in settled]
+        hopeful = attempts.failed_since(
+            connection, [one.media.media for one in settled], Cleaning.FRAME_LEVEL, KILLING
+        )
+        states = [
+            _aside(context, one, moved[one.media.media], again=one.media.media in hopeful)
+            for one in settled
+        ]
         waiting = [one.media.release() for one in ours if one.media.media not in moved]
         media_table.save(connection, states + waiting, now)
         outputs.retire(connection, [state.media for state in states])
@@ -90,7 +101,7 @@ def _record(context: Context, held: Sequence[_Held], moved: Mapping[MediaKey, st
     return len(moved) - len(settled)
 
 
-def _aside(context: Context, held: _Held, path: str) -> Media:
+def _aside(context: Context, held: _Held, path: str, *, again: bool) -> Media:
     media = held.media
     reason = media.reason or Reason.INTERNAL_ERROR
     wait = timedelta(seconds=wait_s(media.rounds, context.settings))
@@ -100,7 +111,7 @@ def _aside(context: Context, held: _Held, path: str) -> Media:
         raw_path=path,
         rounds=media.rounds + 1,
         tried=mark(held.rules, context),
-        not_before=context.now() + wait if reason.transient else None,
+        not_before=context.now() + wait if again or reason.transient else None,
     )
 
 

@@ -145,6 +145,24 @@ def count_broken(connection: Connection, media: Iterable[str], level: str) -> di
     return dict(connection.execute(_BROKEN, [*keys("media", media), level]).fetchall())
 
 
+_PASSING = f"""
+    WITH began AS (
+        SELECT media, max(started) AS ladder FROM attempt JOIN {ROWS} USING (media)
+        WHERE step = 'mask' AND level = ? GROUP BY media
+    )
+    SELECT DISTINCT media FROM attempt JOIN began USING (media) JOIN {ROWS} USING (reason)
+    WHERE outcome = 'failed' AND started >= ladder
+"""  # noqa: S608
+
+
+def failed_since(
+    connection: Connection, media: Iterable[str], level: str, reasons: Iterable[Reason]
+) -> set[str]:
+    """Which media failed for one of these reasons since they were last masked at this level."""
+    parameters = [*keys("media", media), level, *keys("reason", reasons)]
+    return {row[0] for row in connection.execute(_PASSING, parameters).fetchall()}
+
+
 def of_media(connection: Connection, media: Iterable[str]) -> list[Attempt]:
     """All attempts at these media, oldest first."""
     sql = f"SELECT attempt.* FROM attempt JOIN {ROWS} USING (media) ORDER BY started, id"  # noqa: S608
