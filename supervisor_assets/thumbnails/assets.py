@@ -6,7 +6,7 @@ import dagster as dg
 
 from resources import PipelineResource
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
-from supervisor_assets.facts import GROUP, OWNERS, picture_facts, reason_facts
+from supervisor_assets.facts import GROUP, OWNERS, Facts, picture_facts, reason_facts
 from supervisor_assets.failures import RETRY, require_none_waiting, told
 from supervisor_assets.limits import limit_tags
 from supervisor_assets.partitions import intake
@@ -38,6 +38,6 @@ def thumbnails(
             return
         report = work.thumbnails(key)
         require_none_waiting(report.waiting)
-        facts = {"pictures": dg.MetadataValue.int(summary.verified)}
+        facts: Facts = {"pictures": dg.MetadataValue.int(summary.verified)}
         facts |= reason_facts(report.failed) | picture_facts(work.preview(summary))
     yield dg.MaterializeResult(metadata=facts)
