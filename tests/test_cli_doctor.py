@@ -1,5 +1,6 @@
 """`doctor` finds what is wrong, says how to put it right, and makes nothing."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,11 @@ from typing import Any
 import pytest
 from command import run
 
+from supervisor_assets.cli import doctor_home
 from supervisor_assets.cli.doctor_home import _holders
+from supervisor_assets.cli.findings import Finding, State, checked
+from supervisor_core.deadline import Worker
+from supervisor_core.reasons import Reason
 from supervisor_core.settings import Home, Settings
 from supervisor_core.store import Store
 from supervisor_core.store.lock import FairLock
@@ -99,34 +104,52 @@ def broken_mask(home: Path) -> None:
     (home / "masks" / "mine.json").write_text("{}")
 
 
+Check = Callable[[Settings], Finding]
+
+
+def devices(settings: Settings) -> Finding:
+    with Worker() as worker:
+        return doctor_home.devices(settings, worker)
+
+
 @pytest.mark.parametrize(
     ("breaking", "check", "reason"),
     [
-        (open_folder, "home", "BAD_CONFIGURATION"),
-        (open_key, "restricted store", "KEY_MISSING"),
-        (other_key, "restricted store", "KEY_MISSING"),
-        (no_key, "restricted store", "KEY_MISSING"),
-        (broken_store, "store", "STORE_DAMAGED"),
-        (broken_profile, "profiles", "BAD_CONFIGURATION"),
-        (broken_mask, "devices", "BAD_CONFIGURATION"),
+        (open_folder, doctor_home.folders, Reason.BAD_CONFIGURATION),
+        (open_key, doctor_home.key, Reason.KEY_MISSING),
+        (other_key, doctor_home.key, Reason.KEY_MISSING),
+        (no_key, doctor_home.key, Reason.KEY_MISSING),
+        (broken_store, doctor_home.store, Reason.STORE_DAMAGED),
+        (broken_profile, doctor_home.profiles, Reason.BAD_CONFIGURATION),
+        (broken_mask, devices, Reason.BAD_CONFIGURATION),
     ],
 )
 def test_what_is_broken_is_found(
-    sound: Path, tmp_path: Path, breaking: Callable[[Path], None], check: str, reason: str
+    sound: Path, tmp_path: Path, breaking: Callable[[Path], None], check: Check, reason: Reason
 ) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(sound, home, copy_function=shutil.copy2)
-    breaking(home)
-    code, found = look(home)
-    assert code == 1
-    assert (found[check]["state"], found[check]["reason"]) == ("failed", reason)
-    assert found[check]["fix"]
+    settings = Settings(home=tmp_path / "home")
+    shutil.copytree(sound, settings.home, copy_function=shutil.copy2)
+    assert checked("it", lambda: check(settings)).state is not State.FAILED
+    breaking(settings.home)
+    found = checked("it", lambda: check(settings))
+    assert (found.state, found.reason) == (State.FAILED, reason)
+    assert found.fix
+
+
+def test_something_broken_hides_nothing_else_and_is_exit_code_1(
+    sound: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(sound, tmp_path / "home", copy_function=shutil.copy2)
+    broken_store(tmp_path / "home")
+    code, found = look(tmp_path / "home")
+    assert (code, found["store"]["reason"]) == (1, "STORE_DAMAGED")
     assert list(found) == CHECKS
 
 
 def test_a_full_disk_is_found(sound: Path) -> None:
-    code, found = look(sound, SUPERVISOR_RESERVE_BYTES=str(10**18))
-    assert (code, found["disk"]["reason"]) == (1, "DISK_FULL")
+    assert doctor_home.disk(Settings(home=sound)).state is not State.FAILED
+    full = doctor_home.disk(Settings(home=sound, reserve_bytes=10**18))
+    assert full.reason is Reason.DISK_FULL
 
 
 def test_a_broken_setting_is_named(sound: Path) -> None:
@@ -143,8 +166,6 @@ def test_a_package_that_can_not_be_loaded_is_exit_code_5(sound: Path, tmp_path: 
 
 
 def test_who_holds_the_store_is_found(sound: Path) -> None:
-    import os
-
     with FairLock(sound / "store", "main").hold(shared=True, wait_s=5):
         assert _holders(sound / "store" / "main.lock") == [f"process {os.getpid()}"]
     assert _holders(sound / "store" / "main.lock") == []

@@ -114,14 +114,6 @@ def test_no_name_is_left_where_anybody_may_read(done: Done) -> None:
             assert not any(word in content for word in words), path
 
 
-def test_for_a_person_it_is_a_table(done: Done, tmp_path: Path) -> None:
-    ran = run("ingest", done.folder / "text.mp4", home=done.home)
-    assert ran.code == 3
-    assert "text.mp4" in ran.out
-    assert "DISGUISED_FILE (1): " in ran.err
-    assert "1 of 1 files were refused." in ran.err
-
-
 def test_what_is_not_anonymized_is_said_at_once(tmp_path: Path) -> None:
     path = tmp_path / "one.png"
     cv2.imwrite(str(path), picture())
@@ -152,15 +144,22 @@ def test_a_profile_decides(done: Done, tmp_path: Path) -> None:
     assert run("status", "--json", home=tmp_path / "home").json["latest"][0]["profile"] == "tiny"
 
 
-def test_two_files_of_one_name_both_come_in(done: Done, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "x.mp4").write_text(name)
-    ran = run(
-        "ingest", tmp_path / "a" / "x.mp4", tmp_path / "b" / "x.mp4", "--json", home=done.home
-    )
-    assert [one["state"] for one in ran.json["files"]] == ["refused", "refused"]
-    assert len({one["intake"] for one in ran.json["files"]}) == 2
+def test_for_a_person_it_is_a_table_and_two_of_one_name_both_come_in(
+    done: Done, tmp_path: Path
+) -> None:
+    paths = [tmp_path / name / "x.mp4" for name in ("a", "b")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(f"{path.parent.name} is no video")
+    ran = run("ingest", *paths, home=done.home)
+    assert ran.code == 3
+    rows = [line.split() for line in ran.out.splitlines()[1:]]
+    assert [row[:4] for row in rows] == [
+        [str(path), "refused", "no", "DISGUISED_FILE"] for path in paths
+    ]
+    assert rows[0][4] != rows[1][4]
+    assert "DISGUISED_FILE (2): " in ran.err
+    assert "2 of 2 files were refused." in ran.err
 
 
 def test_a_full_disk_leaves_nothing_in_the_inbox(done: Done, tmp_path: Path) -> None:
