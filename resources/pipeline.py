@@ -20,6 +20,11 @@ WORKER_TAG = "supervisor/worker"
 PROGRESS_EVERY_S = 15.0
 
 
+def owner_name(run_id: str) -> str:
+    """The name under which a run holds its items."""
+    return f"run:{run_id}"
+
+
 class PipelineResource(StoreResource):
     """Opens on first use, so that a locked store is the step's failure and is tried again."""
 
@@ -30,7 +35,7 @@ class PipelineResource(StoreResource):
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Takes the run's name, and leaves a mark by which others see whether it still lives."""
         run = context.run
-        self._owner = this_process(f"run:{run.run_id}" if run else "sensor")
+        self._owner = this_process(owner_name(run.run_id) if run else "sensor")
         if run and context.instance:
             context.instance.add_run_tags(run.run_id, {WORKER_TAG: self._owner})
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from resources import StoreResource
-from resources.pipeline import WORKER_TAG
+from resources.pipeline import WORKER_TAG, owner_name
 from supervisor_assets.instance import forget_idle_ticks
 from supervisor_assets.jobs import clean_intake
 from supervisor_assets.partitions import added
@@ -92,7 +92,13 @@ def end_dead_runs(instance: dg.DagsterInstance) -> int:
     run would hold a place in the queue until its last limit.
     """
     started = dg.RunsFilter(job_name=clean_intake.name, statuses=[dg.DagsterRunStatus.STARTED])
-    dead = [run for run in instance.get_runs(started) if is_gone(run.tags.get(WORKER_TAG, ""))]
+    dead = [run for run in instance.get_runs(started) if _is_dead(run)]
     for run in dead:
         instance.report_run_failed(run, "The process of this run is gone.")
     return len(dead)
+
+
+def _is_dead(run: dg.DagsterRun) -> bool:
+    # A run that follows a dead one starts with all its tags, until it has written its own.
+    worker = run.tags.get(WORKER_TAG, "")
+    return worker.startswith(f"{owner_name(run.run_id)}@") and is_gone(worker)

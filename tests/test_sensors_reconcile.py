@@ -13,7 +13,7 @@ from dagster._core.test_utils import create_run_for_test
 from rehearsal import House
 
 from resources import StoreResource
-from resources.pipeline import WORKER_TAG
+from resources.pipeline import WORKER_TAG, owner_name
 from sensors.reconcile import end_dead_runs, reconcile
 from supervisor_assets.requests import ATTEMPT_TAG, CAUSE_TAG, PARTITION_TAG, PRIORITY_TAG
 from supervisor_core.cleaning.job import CODE_VERSION
@@ -124,13 +124,18 @@ def test_another_version_of_the_cleaning_asks_for_new_outputs_behind_all_else(
     assert request.tags[PRIORITY_TAG] == "-1"
 
 
+def died(run: dg.DagsterRun) -> str:
+    """The mark of a process that worked on a run and is gone."""
+    name = owner_name(run.run_id)
+    script = f"from supervisor_core.store.owners import this_process; print(this_process('{name}'))"
+    done = subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.PIPE)
+    return done.stdout.decode().strip()
+
+
 def test_a_started_run_whose_process_is_dead_is_ended_and_followed(house: House) -> None:
     intake = recorded(house)
-    script = "from supervisor_core.store.owners import this_process; print(this_process('run:x'))"
-    dead = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    run = run_of(house, intake, Status.STARTED, **{WORKER_TAG: dead})
+    run = run_of(house, intake, Status.STARTED)
+    house.instance.add_run_tags(run.run_id, {WORKER_TAG: died(run)})
     (request,) = tick(house)
     assert house.instance.get_run_by_id(run.run_id).status is Status.FAILURE
     assert request.tags[ATTEMPT_TAG] == "2"
@@ -141,6 +146,13 @@ def test_a_started_run_that_lives_or_is_elsewhere_is_not_ended(house: House) -> 
     run_of(house, intake, Status.STARTED, **{WORKER_TAG: this_process("run:y")})
     run_of(house, intake, Status.STARTED, **{WORKER_TAG: "run:z@another machine/1.1"})
     run_of(house, intake, Status.STARTED)
+    assert end_dead_runs(house.instance) == 0
+
+
+def test_a_run_that_follows_a_dead_one_is_not_taken_for_it(house: House) -> None:
+    intake = recorded(house)
+    first = run_of(house, intake, Status.FAILURE)
+    run_of(house, intake, Status.STARTED, **{WORKER_TAG: died(first)})
     assert end_dead_runs(house.instance) == 0
 
 
