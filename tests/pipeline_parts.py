@@ -105,6 +105,7 @@ def verify(job: Job, report: CleanReport) -> VerifyReport:
 
 
 def draw(source: Path, destination: Path, longest_side: int) -> None:
+    act(source, "thumbnail")
     destination.write_bytes(b"small " + source.read_bytes())
 
 

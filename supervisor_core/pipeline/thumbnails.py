@@ -12,7 +12,7 @@ from supervisor_core.pipeline.context import Context, Progress
 from supervisor_core.pipeline.reports import StepReport
 from supervisor_core.pipeline.rules import Profiles
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.store import Connection, gate, leases, outputs
+from supervisor_core.store import Connection, attempts, gate, leases, outputs
 from supervisor_core.store import media as media_table
 from supervisor_core.store.attempts import Attempt, Step
 from supervisor_core.store.gate import Readable
@@ -73,11 +73,17 @@ def preview(context: Context, summary: IntakeSummary) -> Path | None:
 def _missing(connection: Connection, context: Context, members: Sequence[Media]) -> list[Media]:
     files = outputs.current(connection, [media.media for media in members])
     readable = {media.media: gate.pass_gate(media, files.get(media.media)) for media in members}
-    return [media for media in members if _is_missing(context, readable[media.media])]
+    # Also what was drawn before for the same content: so that the store says it is there.
+    undrawn = attempts.undrawn(connection, [media.media for media in members])
+    return [
+        media
+        for media in members
+        if (one := readable[media.media]) and (media.media in undrawn or not _drawn(context, one))
+    ]
 
 
-def _is_missing(context: Context, readable: Readable | None) -> bool:
-    return readable is not None and not places.thumbnail(context.home, readable.sha256).exists()
+def _drawn(context: Context, readable: Readable) -> bool:
+    return places.thumbnail(context.home, readable.sha256).exists()
 
 
 class _Drawing(Work[Drawn]):

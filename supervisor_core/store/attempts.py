@@ -163,6 +163,20 @@ def failed_since(
     return {row[0] for row in connection.execute(_PASSING, parameters).fetchall()}
 
 
+# A thumbnail that failed once is not tried for ever: the file itself is shown all the same.
+UNDRAWN = """
+    SELECT media FROM output WHERE current AND verified_at IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM attempt WHERE attempt.media = output.media AND step = 'thumbnail'
+            AND outcome IN ('done', 'failed') AND started >= output.verified_at)
+"""
+
+
+def undrawn(connection: Connection, media: Iterable[str]) -> set[str]:
+    """Which media have a verified output whose thumbnail nobody has tried to draw since."""
+    sql = f"SELECT media FROM ({UNDRAWN}) JOIN {ROWS} USING (media)"  # noqa: S608
+    return {row[0] for row in connection.execute(sql, keys("media", media)).fetchall()}
+
+
 def of_media(connection: Connection, media: Iterable[str]) -> list[Attempt]:
     """All attempts at these media, oldest first."""
     sql = f"SELECT attempt.* FROM attempt JOIN {ROWS} USING (media) ORDER BY started, id"  # noqa: S608

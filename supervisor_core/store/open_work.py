@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from supervisor_core.keys import IntakeKey
 from supervisor_core.repair import Cause, OpenIntake
 from supervisor_core.states import Cleaning, Verification
+from supervisor_core.store.attempts import UNDRAWN
 from supervisor_core.store.database import Connection
 from supervisor_core.store.rows import fetch
 
@@ -17,6 +18,13 @@ _OPEN = f"""
         cleaning IN ('{Cleaning.WAITING}', '{Cleaning.RUNNING}')
         OR cleaning IN ('{Cleaning.FRAME_LEVEL}', '{Cleaning.ROI_MASK}')
            AND verification <> '{Verification.VERIFIED}')
+    GROUP BY intake
+    UNION ALL
+    SELECT intake, max(media.updated), 'unfinished' FROM arrival JOIN media USING (media)
+        JOIN ({UNDRAWN}) AS undrawn USING (media)
+    WHERE state IN ('imported', 'duplicate')
+        AND cleaning IN ('{Cleaning.FRAME_LEVEL}', '{Cleaning.ROI_MASK}')
+        AND verification = '{Verification.VERIFIED}'
     GROUP BY intake
     UNION ALL
     SELECT intake, max(media.updated), 'cause_passed' FROM arrival JOIN media USING (media)

@@ -16,10 +16,11 @@ from supervisor_core.inbox.look import Memory, look
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.repair import Cause
 from supervisor_core.settings import Home, Settings
 from supervisor_core.store import Store
+from supervisor_core.store.open_work import open_intakes
 from supervisor_core.store.owners import this_process
-from supervisor_core.store.rows import fetch
 
 SCRIPTS = ("", "", "with a name", "frame_level = DECODE_FAILED", "import = UNSUPPORTED_CODEC")
 
@@ -36,7 +37,7 @@ def main() -> None:
         drop(home, name, number)
         if number % 4 == 3 or number == count - 1:
             look(lambda: store, home, settings, Memory(), time.time())
-            keys = open_intakes(store)
+            keys = left(store)
             shuffle(keys)
             for key in keys:
                 finish(work, key)
@@ -57,12 +58,11 @@ def drop(home: Home, name: str, number: int) -> None:
     part.rename(final)
 
 
-def open_intakes(store: Store) -> list[IntakeKey]:
-    """The intakes in which something is left to do."""
-    sql = """SELECT DISTINCT intake FROM arrival LEFT JOIN media USING (media)
-        WHERE state = 'seen' OR verification <> 'verified' AND cleaning <> 'raw_aside'"""
+def left(store: Store) -> list[IntakeKey]:
+    """The intakes in which the product itself sees something left to do."""
     with store.read() as connection:
-        return [IntakeKey(str(row["intake"])) for row in fetch(connection, sql)]
+        found = open_intakes(connection, time.time())
+    return list(dict.fromkeys(one.intake for one in found if one.cause is Cause.UNFINISHED))
 
 
 def finish(work: Pipeline, key: IntakeKey) -> None:
