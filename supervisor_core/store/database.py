@@ -3,7 +3,7 @@
 import re
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -13,18 +13,11 @@ import duckdb
 
 from supervisor_core.faults import fault
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.store.instance import CONFIG, Connection, Format, attached
 from supervisor_core.store.ledger import Ledger
 from supervisor_core.store.lock import FairLock
 
-Connection = duckdb.DuckDBPyConnection
-Opener = Callable[[Path, bool], Connection]
-"""Opens the file at a path; the flag says read-only."""
-
-CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "threads": "1",
-}
+__all__ = ["Connection", "Database", "open_plain"]
 
 _DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException)
 
@@ -37,35 +30,34 @@ class Database:
 
     name: str
     path: Path
-    opener: Opener
+    format: Format
     wait_s: float
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read-only connection under the shared lock."""
-        with self._locked(shared=True), _told(self.name):
-            connection = self.opener(self.path, True)
-            try:
-                yield connection
-            finally:
-                connection.close()
+        with (
+            self._locked(shared=True),
+            _told(self.name),
+            attached(self.path, self.format, read_only=True) as connection,
+        ):
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction under the exclusive lock; any exception rolls it back."""
-        with self._locked(shared=False), _told(self.name):
-            connection = self.opener(self.path, False)
-            try:
-                connection.execute("BEGIN TRANSACTION")
-                number = self._ledger.begin(connection)
-                yield connection
-                fault("store.before_commit")
-                connection.execute("COMMIT")
-                fault("store.after_commit")
-                self._ledger.count(number)
-            finally:
-                # Closing ends an open transaction without keeping it.
-                connection.close()
+        with (
+            self._locked(shared=False),
+            _told(self.name),
+            attached(self.path, self.format, read_only=False) as connection,
+        ):
+            connection.execute("BEGIN TRANSACTION")
+            number = self._ledger.begin(connection)
+            yield connection
+            fault("store.before_commit")
+            connection.execute("COMMIT")
+            fault("store.after_commit")
+            self._ledger.count(number)
 
     def prepare(self) -> None:
         """Makes the file, or brings its tables up to date; safe to call from many processes."""
@@ -93,11 +85,10 @@ class Database:
             unfinished = self.path.with_suffix(".part")
             for leftover in (unfinished, Path(f"{unfinished}.wal")):
                 leftover.unlink(missing_ok=True)
-            connection = self.opener(unfinished, False)
-            connection.execute("CREATE TABLE migration (version INTEGER NOT NULL)")
-            connection.execute("CREATE TABLE ledger (transactions BIGINT NOT NULL)")
-            connection.execute("INSERT INTO ledger VALUES (0)")
-            connection.close()
+            with attached(unfinished, self.format, read_only=False, keep=False) as connection:
+                connection.execute("CREATE TABLE migration (version INTEGER NOT NULL)")
+                connection.execute("CREATE TABLE ledger (transactions BIGINT NOT NULL)")
+                connection.execute("INSERT INTO ledger VALUES (0)")
             fault("store.made")
             unfinished.rename(self.path)
 
@@ -140,11 +131,20 @@ def _told(name: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        if "Wrong encryption key" in str(error):
+            raise Failed(Reason.KEY_MISSING, key="does_not_fit") from None
         reason = _reason(error)
         raise Failed(reason, store=name, error=type(error).__name__, place=_place(error)) from None
+    except RuntimeError as error:
+        # What DuckDB makes of any signal that breaks into a query.
+        if str(error) != "Query interrupted":
+            raise
+        raise Failed(Reason.CANCELLED, store=name) from None
 
 
 def _reason(error: duckdb.Error) -> Reason:
+    if isinstance(error, duckdb.InterruptException):
+        return Reason.CANCELLED
     if isinstance(error, duckdb.IOException) and "No space left" in str(error):
         return Reason.DISK_FULL
     # An encrypted block that does not fit its checksum is told as a matter of the key.

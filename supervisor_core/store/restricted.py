@@ -14,35 +14,23 @@ import duckdb
 
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Home, Settings
-from supervisor_core.store.database import CONFIG, Connection
+from supervisor_core.store.instance import Connection, quoted
 
 
 @dataclass(frozen=True)
 class Encrypted:
-    """Opens an encrypted DuckDB file with the installation's key."""
+    """An encrypted DuckDB file, opened with the installation's key."""
 
     home: Home
     settings: Settings
 
-    def __call__(self, path: Path, read_only: bool) -> Connection:
-        """A connection whose tables are the file's.
+    def load(self, connection: Connection) -> None:
+        """Loads DuckDB's crypto extension; raises `Failed(DEPENDENCY_MISSING)` without it."""
+        connection.execute(f"LOAD {quoted(_crypto_extension())}")
 
-        Raises `Failed(KEY_MISSING)` when there is no key or it does not fit, and
-        `Failed(DEPENDENCY_MISSING)` without DuckDB's crypto extension.
-        """
-        key = self._key(may_make=path.suffix == ".part")
-        connection = duckdb.connect(config=CONFIG)
-        try:
-            _attach(connection, path, key, read_only)
-        except duckdb.Error as error:
-            connection.close()
-            if "Wrong encryption key" in str(error):
-                raise Failed(Reason.KEY_MISSING, key="does_not_fit") from None
-            raise
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    def options(self, path: Path) -> str:
+        """The key; raises `Failed(KEY_MISSING)` when there is none."""
+        return f"ENCRYPTION_KEY {quoted(self._key(may_make=path.suffix == '.part'))}"
 
     def _key(self, *, may_make: bool) -> str:
         if self.settings.restricted_key is not None:
@@ -51,17 +39,6 @@ class Encrypted:
         if may_make and not path.exists():
             _make_key(path)
         return _read_key(path)
-
-
-def _attach(connection: Connection, path: Path, key: str, read_only: bool) -> None:
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"LOAD {_quoted(str(_crypto_extension()))}")
-    options = f"ENCRYPTION_KEY {_quoted(key)}" + (", READ_ONLY" if read_only else "")
-    connection.execute(f"ATTACH {_quoted(str(path))} AS restricted ({options})")
-    connection.execute("USE restricted")
-    # The extension could also talk to the network; from here on it can't.
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
 
 
 def _crypto_extension() -> Path:
@@ -75,10 +52,6 @@ def _crypto_extension() -> Path:
     if not path.is_file():
         raise Failed(Reason.DEPENDENCY_MISSING, package="duckdb-extension-httpfs", duckdb=version)
     return path
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _make_key(path: Path) -> None:

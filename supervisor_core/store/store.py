@@ -9,7 +9,8 @@ from datetime import datetime
 
 from supervisor_core.clock import Clock, utc_now
 from supervisor_core.settings import Home, Settings
-from supervisor_core.store.database import Connection, Database, open_plain
+from supervisor_core.store.database import Connection, Database
+from supervisor_core.store.instance import Plain
 from supervisor_core.store.restricted import Encrypted
 
 
@@ -20,7 +21,7 @@ class Store:
         wait_s = settings.store_wait_s
         self.home = home
         self.clock = clock
-        self._main = Database("main", home.store / "supervisor.duckdb", open_plain, wait_s)
+        self._main = Database("main", home.store / "supervisor.duckdb", Plain(), wait_s)
         self._restricted = Database(
             "restricted", home.store / "restricted.duckdb", Encrypted(home, settings), wait_s
         )
