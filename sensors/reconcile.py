@@ -82,6 +82,7 @@ def _last_run(record: dg.RunRecord, now_s: float) -> LastRun:
         attempt=int(run.tags.get(ATTEMPT_TAG, "1")),
         active=run.status in _ACTIVE or submitting,
         ended_s=record.end_time or updated_s,
+        cancelled=run.status is dg.DagsterRunStatus.CANCELED,
     )
 
 

@@ -4,6 +4,9 @@ Everything that is raised here ends up in Dagster's database for anybody to read
 its reason and its numbers and loses the rest: the texts of libraries carry paths. Only a passing
 cause (a locked store, a full disk) is tried again by Dagster; what befalls one item otherwise is
 the pipeline's business and never gets here.
+
+No step has a `RetryPolicy`: Dagster would try a step again that somebody has stopped. What is to be
+tried again asks for it here, and a step that is stopped ends at once as CANCELLED.
 """
 
 import errno
@@ -11,8 +14,10 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from supervisor_core.reasons import Failed, Reason
 
@@ -23,6 +28,7 @@ RETRY = dg.RetryPolicy(
 """Waits of about 4, 12 and 28 s."""
 
 _BY_ERRNO = {errno.ENOSPC: Reason.DISK_FULL, errno.EIO: Reason.IO_ERROR}
+_STOPPED = (KeyboardInterrupt, DagsterExecutionInterruptedError)
 _LEFT_ALONE = frozenset({Reason.CANCELLED, Reason.LEASE_LOST})
 
 Context = dg.OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecutionContext
@@ -30,15 +36,31 @@ Context = dg.OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecut
 
 @contextmanager
 def told(context: Context) -> Iterator[None]:
-    """Turns any error inside into a `dagster.Failure` that says why and what to do."""
+    """Turns any error inside into a `dagster.Failure` that says why and what to do.
+
+    A passing cause becomes a `dagster.RetryRequested` with that failure as its cause.
+    """
     try:
         yield
-    except dg.Failure:
+    except (dg.Failure, dg.RetryRequested):
         raise
     except Failed as failed:
-        raise failure(context, failed) from None
+        _end(context, failed)
+    except _STOPPED:
+        _end(context, Failed(Reason.CANCELLED))
     except Exception as error:  # noqa: BLE001 - the edge between our code and Dagster's log
-        raise failure(context, _unexpected(error)) from None
+        _end(context, _unexpected(error))
+
+
+def _end(context: Context, failed: Failed) -> NoReturn:
+    """Ends a step for a reason: for good, or to be tried again after a while."""
+    ending = failure(context, failed)
+    if not ending.allow_retries:
+        raise ending from None
+    raise dg.RetryRequested(
+        max_retries=RETRY.max_retries,
+        seconds_to_wait=RETRY.calculate_delay(context.retry_number + 1),
+    ) from ending
 
 
 def failure(context: Context, failed: Failed) -> dg.Failure:

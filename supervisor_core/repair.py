@@ -2,7 +2,8 @@
 
 What falls between: a request that was recorded but never became a run, a run that died, a store
 that was locked or a disk that was full, an item whose cause has passed since. A permanent refusal
-is an end and is never tried again.
+is an end and is never tried again. A run that somebody has stopped is followed too, so that nothing
+is forgotten, but only after a wait in which that person can do as they please.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from supervisor_core.keys import IntakeKey
 
 GRACE_S = 20.0
 FIRST_WAIT_S = 30.0
+CANCELLED_WAIT_S = 600.0
 LONGEST_WAIT_S = 6 * 3600.0
 MAX_ATTEMPTS = 24
 REPAIRS = 20
@@ -46,6 +48,7 @@ class LastRun:
     attempt: int
     active: bool
     ended_s: float
+    cancelled: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,10 @@ def consider(
     return [one for one in ordered if one.intake in chosen], (keys[-1] if keys else "")
 
 
-def wait_s(attempt: int) -> float:
-    """How long to wait before an attempt: doubling from 30 s to 6 h."""
-    return float(min(FIRST_WAIT_S * 2 ** max(attempt - 2, 0), LONGEST_WAIT_S))
+def wait_s(attempt: int, *, cancelled: bool = False) -> float:
+    """How long to wait before an attempt: doubling from 30 s (10 min, if cancelled) to 6 h."""
+    first_s = CANCELLED_WAIT_S if cancelled else FIRST_WAIT_S
+    return float(min(first_s * 2 ** max(attempt - 2, 0), LONGEST_WAIT_S))
 
 
 def _urgency(intake: OpenIntake) -> tuple[int, float]:
@@ -114,8 +118,9 @@ def _repair(intake: OpenIntake, run: LastRun | None, now_s: float) -> Repair | N
 
 
 def _due(intake: OpenIntake, run: LastRun, now_s: float) -> bool:
+    attempt = run.attempt + 1
+    waited = now_s - run.ended_s >= wait_s(attempt, cancelled=run.cancelled)
     # Where the store itself says when (not_before), its growing waits are the limit.
     if intake.cause is Cause.CAUSE_PASSED:
-        return True
-    attempt = run.attempt + 1
-    return attempt <= MAX_ATTEMPTS and now_s - run.ended_s >= wait_s(attempt)
+        return waited or not run.cancelled
+    return waited and attempt <= MAX_ATTEMPTS

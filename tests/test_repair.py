@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from supervisor_core.keys import IntakeKey
 from supervisor_core.repair import (
+    CANCELLED_WAIT_S,
     GRACE_S,
     LONGEST_WAIT_S,
     MAX_ATTEMPTS,
@@ -61,6 +62,21 @@ def test_waits_grow_and_end() -> None:
     assert not plan_repairs([open_intake()], {A: early}, NOW_S)
     assert plan_repairs([open_intake()], {A: late}, NOW_S)
     assert not plan_repairs([open_intake()], {A: run(MAX_ATTEMPTS)}, NOW_S)
+
+
+def test_a_run_that_somebody_has_stopped_is_not_followed_at_once() -> None:
+    for cause in Cause:
+        early = cancelled(NOW_S - CANCELLED_WAIT_S + 1)
+        late = cancelled(NOW_S - CANCELLED_WAIT_S - 1)
+        assert not plan_repairs([open_intake(cause=cause)], {A: early}, NOW_S)
+        assert plan_repairs([open_intake(cause=cause)], {A: late}, NOW_S)
+    waits = [wait_s(attempt, cancelled=True) for attempt in range(2, 40)]
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (CANCELLED_WAIT_S, LONGEST_WAIT_S)
+
+
+def cancelled(ended_s: float) -> LastRun:
+    return LastRun("0123456789abcdef", 1, False, ended_s, cancelled=True)
 
 
 def test_where_the_store_says_when_its_word_counts() -> None:

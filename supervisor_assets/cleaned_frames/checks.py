@@ -11,7 +11,7 @@ import dagster as dg
 
 from resources import PipelineResource
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
-from supervisor_assets.failures import RETRY, told
+from supervisor_assets.failures import told
 from supervisor_assets.partitions import intake
 from supervisor_assets.videos.checks import DECODABLE, decodable
 from supervisor_core.keys import IntakeKey
@@ -48,7 +48,6 @@ ANONYMIZED = _spec(
     name="proof",
     specs=[DECODABLE, FRAME_COUNT_MATCHES, NO_RESIDUAL_TEXT, NO_STRAY_METADATA, ANONYMIZED],
     description="Looks up what verification has proven of the intake's files.",
-    retry_policy=RETRY,
 )
 def proof(
     context: dg.AssetCheckExecutionContext, pipeline: PipelineResource

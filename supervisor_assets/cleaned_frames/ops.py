@@ -11,7 +11,7 @@ import dagster as dg
 
 from resources import PipelineResource
 from supervisor_assets.facts import cleaning_facts, picture_facts
-from supervisor_assets.failures import RETRY, require_none_waiting, told
+from supervisor_assets.failures import require_none_waiting, told
 from supervisor_assets.limits import limit_tags
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import StepReport
@@ -33,7 +33,7 @@ _ROI_MASK = limit_tags("roi_mask_base_s", "roi_mask_rate")
 _VERIFY = limit_tags("verify_base_s", "verify_rate")
 
 
-@dg.op(ins=_AFTER, out=_MASKED, tags=_FRAME_LEVEL, retry_policy=RETRY, pool=POOL)
+@dg.op(ins=_AFTER, out=_MASKED, tags=_FRAME_LEVEL, pool=POOL)
 def mask_every_frame(
     context: dg.OpExecutionContext, pipeline: PipelineResource
 ) -> Iterator[dg.Output[None]]:
@@ -43,7 +43,7 @@ def mask_every_frame(
         yield from _outcome(report, good="masked", bad="missed")
 
 
-@dg.op(ins=_AFTER, out=_VERIFIED, tags=_VERIFY, retry_policy=RETRY, pool=POOL)
+@dg.op(ins=_AFTER, out=_VERIFIED, tags=_VERIFY, pool=POOL)
 def verify_every_frame(
     context: dg.OpExecutionContext, pipeline: PipelineResource
 ) -> Iterator[dg.Output[None]]:
@@ -53,7 +53,7 @@ def verify_every_frame(
         yield from _outcome(report, good="verified", bad="residual")
 
 
-@dg.op(ins=_AFTER, out=_MASKED, tags=_ROI_MASK, retry_policy=RETRY, pool=POOL)
+@dg.op(ins=_AFTER, out=_MASKED, tags=_ROI_MASK, pool=POOL)
 def mask_outside_region(
     context: dg.OpExecutionContext, pipeline: PipelineResource
 ) -> Iterator[dg.Output[None]]:
@@ -63,7 +63,7 @@ def mask_outside_region(
         yield from _outcome(report, good="masked", bad="missed")
 
 
-@dg.op(ins=_AFTER, out=_VERIFIED, tags=_VERIFY, retry_policy=RETRY, pool=POOL)
+@dg.op(ins=_AFTER, out=_VERIFIED, tags=_VERIFY, pool=POOL)
 def verify_region(
     context: dg.OpExecutionContext, pipeline: PipelineResource
 ) -> Iterator[dg.Output[None]]:
@@ -73,7 +73,7 @@ def verify_region(
         yield from _outcome(report, good="verified", bad="residual")
 
 
-@dg.op(ins=_AFTER, out=dg.Out(dg.Nothing), retry_policy=RETRY)
+@dg.op(ins=_AFTER, out=dg.Out(dg.Nothing))
 def keep_raw_aside(context: dg.OpExecutionContext, pipeline: PipelineResource) -> dg.Output[None]:
     """Keeps the raw files that no level could clean, where nothing below reads them."""
     with told(context):
@@ -81,7 +81,7 @@ def keep_raw_aside(context: dg.OpExecutionContext, pipeline: PipelineResource) -
         return dg.Output(None, metadata=_counts(report))
 
 
-@dg.op(ins=_AFTER, out=dg.Out(dg.Nothing), tags=limit_tags("thumbnail_s"), retry_policy=RETRY)
+@dg.op(ins=_AFTER, out=dg.Out(dg.Nothing), tags=limit_tags("thumbnail_s"))
 def settle(context: dg.OpExecutionContext, pipeline: PipelineResource) -> dg.Output[None]:
     """Says how the intake stands, with a picture of what it looks like now."""
     with told(context):

@@ -98,8 +98,8 @@ class Runs:
     def _run(self, key: IntakeKey) -> Reason:
         """One run; returns why it failed, which counts only when the intake is not at its end.
 
-        Dagster takes an interrupt for something to try again, and can do so only in the main
-        thread: so the run has another one, and an interrupt ends the work under way instead.
+        The run has a thread of its own, where Dagster hears of no interrupt: so one ends the work
+        under way and nothing else, and what the run has begun to record it records in full.
         """
         with ThreadPoolExecutor(1) as thread:
             running = thread.submit(self._execute, key)

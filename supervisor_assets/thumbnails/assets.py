@@ -7,7 +7,7 @@ import dagster as dg
 from resources import PipelineResource
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.facts import GROUP, OWNERS, Facts, picture_facts, reason_facts
-from supervisor_assets.failures import RETRY, require_none_waiting, told
+from supervisor_assets.failures import require_none_waiting, told
 from supervisor_assets.limits import limit_tags
 from supervisor_assets.partitions import intake
 from supervisor_core.keys import IntakeKey
@@ -23,7 +23,6 @@ from supervisor_core.keys import IntakeKey
     code_version="1",
     description="A small picture of every cleaned and verified file; nothing for what is aside.",
     op_tags=limit_tags("thumbnail_s"),
-    retry_policy=RETRY,
 )
 def thumbnails(
     context: dg.AssetExecutionContext, pipeline: PipelineResource

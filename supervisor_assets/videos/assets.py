@@ -4,7 +4,7 @@ import dagster as dg
 
 from resources import PipelineResource
 from supervisor_assets.facts import GROUP, OWNERS, arrival_facts
-from supervisor_assets.failures import RETRY, require_none_waiting, told
+from supervisor_assets.failures import require_none_waiting, told
 from supervisor_assets.limits import limit_tags
 from supervisor_assets.partitions import intake
 from supervisor_core.keys import IntakeKey
@@ -24,7 +24,6 @@ from supervisor_core.store.progress import IntakeSummary
         "content's SHA-256 and kept unchanged. What was refused is kept too, with its reason."
     ),
     op_tags=limit_tags("import_base_s"),
-    retry_policy=RETRY,
 )
 def videos(
     context: dg.AssetExecutionContext, pipeline: PipelineResource

@@ -11,6 +11,7 @@ from supervisor_core.pipeline.again import send_back
 from supervisor_core.pipeline.aside import set_aside
 from supervisor_core.pipeline.context import Caller, Context, Progress
 from supervisor_core.pipeline.importing import import_items
+from supervisor_core.pipeline.letting_go import let_go
 from supervisor_core.pipeline.masking import mask
 from supervisor_core.pipeline.places import failed_from
 from supervisor_core.pipeline.reports import ImportReport, StepReport
@@ -30,7 +31,10 @@ Method = Callable[Concatenate["Pipeline", P], T]
 
 
 def _step(method: Method[P, T]) -> Method[P, T]:
-    """Turns an error of the disk that no single item is to blame for into its reason."""
+    """Turns an error of the disk that no single item is to blame for into its reason.
+
+    However a step ends that does not return, it gives back what it holds.
+    """
 
     @wraps(method)
     def told(self: "Pipeline", /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -39,8 +43,16 @@ def _step(method: Method[P, T]) -> Method[P, T]:
         except OSError as error:
             # Its text holds paths, so it is not passed on.
             raise failed_from(error) from None
+        except BaseException as error:
+            if not isinstance(error, Exception) or _is_cancelled(error):
+                let_go(self._context)
+            raise
 
     return told
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    return isinstance(error, Failed) and error.reason is Reason.CANCELLED
 
 
 class Pipeline:

@@ -61,6 +61,13 @@ def owners(connection: Connection) -> set[str]:
     return {row[0] for row in connection.execute(sql).fetchall()}
 
 
+def held_by(connection: Connection, owner: str) -> list[Media]:
+    """The media that this owner holds."""
+    sql = "SELECT media FROM media WHERE lease_owner = ?"
+    mine = [str(row[0]) for row in connection.execute(sql, [owner]).fetchall()]
+    return list(media_table.load(connection, mine).values())
+
+
 def release_dead(connection: Connection, dead: Iterable[str]) -> None:
     """Gives back what owners hold that are gone; the epochs stay, so none of them can publish."""
     connection.execute(
