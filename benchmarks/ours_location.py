@@ -4,7 +4,7 @@ import dagster as dg
 
 from benchmarks import cast
 from resources import PipelineResource, StoreResource
-from sensors.uploads import uploads
+from sensors.uploads import uploads_of
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cleaned_frames.checks import proof
 from supervisor_assets.jobs import clean_intake
@@ -40,7 +40,7 @@ ours = dg.Definitions(
     assets=[videos, cleaned_frames, thumbnails],
     asset_checks=[proof],
     jobs=[clean_intake],
-    sensors=[uploads],
+    sensors=[uploads_of("")],
     resources={"store": StoreResource(home=""), "pipeline": CastPipeline(home="")},
     executor=dg.in_process_executor,
 )

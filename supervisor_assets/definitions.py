@@ -5,7 +5,7 @@ import dagster as dg
 from resources import PipelineResource, StoreResource
 from sensors.reconcile import reconcile
 from sensors.requests import requests
-from sensors.uploads import uploads
+from sensors.uploads import uploads_of
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cleaned_frames.checks import proof
 from supervisor_assets.jobs import clean_intake
@@ -25,7 +25,7 @@ def definitions_for(home: str) -> dg.Definitions:
         assets=[videos, cleaned_frames, thumbnails],
         asset_checks=[proof],
         jobs=[clean_intake],
-        sensors=[uploads, requests, reconcile],
+        sensors=[uploads_of(home), requests, reconcile],
         resources={"store": StoreResource(home=home), "pipeline": PipelineResource(home=home)},
         executor=dg.in_process_executor,
     )

@@ -9,8 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from resources import StoreResource
-from sensors.uploads import uploads
+from sensors.uploads import uploads_of
 from supervisor_assets.requests import ATTEMPT_TAG
 from supervisor_core.inbox.look import Memory
 from supervisor_core.inbox.plan import NewArrival, NewIntake
@@ -39,12 +38,8 @@ class Inbox:
         return path
 
     def tick(self) -> dg.SensorResult:
-        context = dg.build_sensor_context(
-            instance=self.instance,
-            cursor=self.cursor,
-            resources={"store": StoreResource(home=str(self.home.root))},
-        )
-        result = uploads(context)
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
+        result = uploads_of(str(self.home.root))(context)
         self.cursor = result.cursor
         for request in result.dynamic_partitions_requests or []:
             self.instance.add_dynamic_partitions("intake", request.partition_keys)
@@ -69,6 +64,14 @@ def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
     monkeypatch.setenv("SUPERVISOR_SETTLE_S", "0")
     with dg.DagsterInstance.ephemeral() as instance:
         yield Inbox(tmp_path, instance)
+
+
+def test_a_look_at_the_inbox_opens_none_of_dagsters_databases(inbox: Inbox) -> None:
+    inbox.drop("a.mp4")
+    sensor = uploads_of(str(inbox.home.root))
+    with dg.build_sensor_context() as context:  # which has no instance at all
+        assert sensor(context).run_requests
+    assert sensor.required_resource_keys == set()  # Dagster would open it for any of these
 
 
 def test_a_dropped_video_becomes_a_recorded_intake_with_one_run(inbox: Inbox) -> None:
