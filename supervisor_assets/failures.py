@@ -20,12 +20,15 @@ import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.store.progress import IntakeSummary
 
 REASON_TAG = "supervisor/reason"
 RETRY = dg.RetryPolicy(
     max_retries=3, delay=4, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
 )
 """Waits of about 4, 12 and 28 s."""
+SHARED = dg.RetryPolicy(max_retries=24, delay=5)
+"""Waits of 2 min in all for another run that has the same content in hand."""
 
 _BY_ERRNO = {errno.ENOSPC: Reason.DISK_FULL, errno.EIO: Reason.IO_ERROR}
 _STOPPED = (KeyboardInterrupt, DagsterExecutionInterruptedError)
@@ -57,9 +60,10 @@ def _end(context: Context, failed: Failed) -> NoReturn:
     ending = failure(context, failed)
     if not ending.allow_retries:
         raise ending from None
+    policy = SHARED if failed.reason is Reason.ITEM_BUSY else RETRY
     raise dg.RetryRequested(
-        max_retries=RETRY.max_retries,
-        seconds_to_wait=RETRY.calculate_delay(context.retry_number + 1),
+        max_retries=policy.max_retries,
+        seconds_to_wait=policy.calculate_delay(context.retry_number + 1),
     ) from ending
 
 
@@ -79,6 +83,15 @@ def require_none_waiting(waiting: Mapping[Reason, int]) -> None:
     """Raises when items wait for a cause to pass: the step is tried again and skips the rest."""
     if waiting:
         raise Failed(min(waiting), items=sum(waiting.values()))
+
+
+def require_finished(summary: IntakeSummary) -> None:
+    """Raises while another run has items of the intake in hand: what is told now would not last.
+
+    A run that waited in vain fails, and the reconcile sensor asks for another one.
+    """
+    if summary.unfinished:
+        raise Failed(Reason.ITEM_BUSY, items=summary.unfinished)
 
 
 def _unexpected(error: Exception) -> Failed:

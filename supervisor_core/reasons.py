@@ -215,6 +215,12 @@ class Reason(StrEnum):
         "Another run took the item over while this one was slow.",
         "Nothing to do: the other run finishes the item.",
     )
+    ITEM_BUSY = (
+        "ITEM_BUSY",
+        Class.TRANSIENT,
+        "Another run is working on the same content.",
+        "Nothing to do: this run waits for the other, and is started again if that takes long.",
+    )
     STORE_BUSY = (
         "STORE_BUSY",
         Class.TRANSIENT,

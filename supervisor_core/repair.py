@@ -1,7 +1,8 @@
 """Decides which intakes need another run: a pure function over what the store and the runs say.
 
 What falls between: a request that was recorded but never became a run, a run that died, a store
-that was locked or a disk that was full, an item whose cause has passed since. A permanent refusal
+that was locked or a disk that was full, an item whose cause has passed since, a run that waited in
+vain for another one with the same content and so could not tell its checks. A permanent refusal
 is an end and is never tried again. A run that somebody has stopped is followed too, so that nothing
 is forgotten, but only after a wait in which that person can do as they please.
 """
@@ -42,13 +43,17 @@ class OpenIntake:
 
 @dataclass(frozen=True)
 class LastRun:
-    """The newest run of an intake; `attempt` counts the runs that were started for it."""
+    """The newest run of an intake; `attempt` counts the runs that were started for it.
+
+    `gave_up` says that it waited in vain for another run, `cancelled` that somebody stopped it.
+    """
 
     run_id: str
     attempt: int
     active: bool
     ended_s: float
     cancelled: bool = False
+    gave_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ def plan_repairs(
     Of the latter (old code) there are only a few at once, so that a new version of the cleaning
     does not flood the queue with a whole library.
     """
-    first = {intake.intake: intake for intake in sorted(open_intakes, key=_urgency, reverse=True)}
+    holding = [intake for intake in open_intakes if _holds(intake, runs.get(intake.intake))]
+    first = {intake.intake: intake for intake in sorted(holding, key=_urgency, reverse=True)}
     urgent = sorted(first.values(), key=_urgency)
     found = (_repair(intake, runs.get(intake.intake), now_s) for intake in urgent)
     repairs = [repair for repair in found if repair is not None]
@@ -106,6 +112,11 @@ def wait_s(attempt: int, *, cancelled: bool = False) -> float:
 
 def _urgency(intake: OpenIntake) -> tuple[int, float]:
     return list(Cause).index(intake.cause), intake.since_s
+
+
+def _holds(intake: OpenIntake, run: LastRun | None) -> bool:
+    """False for a failed run that another one has followed meanwhile."""
+    return intake.cause is not Cause.RUN_FAILED or bool(run and run.gave_up)
 
 
 def _repair(intake: OpenIntake, run: LastRun | None, now_s: float) -> Repair | None:

@@ -11,7 +11,7 @@ import dagster as dg
 
 from resources import PipelineResource
 from supervisor_assets.facts import cleaning_facts, picture_facts
-from supervisor_assets.failures import require_none_waiting, told
+from supervisor_assets.failures import require_finished, require_none_waiting, told
 from supervisor_assets.limits import limit_tags
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import StepReport
@@ -78,15 +78,20 @@ def keep_raw_aside(context: dg.OpExecutionContext, pipeline: PipelineResource) -
     """Keeps the raw files that no level could clean, where nothing below reads them."""
     with told(context):
         report = pipeline.open().set_aside(_intake(context))
+        require_none_waiting(report.waiting)
         return dg.Output(None, metadata=_counts(report))
 
 
 @dg.op(ins=_AFTER, out=dg.Out(dg.Nothing), tags=limit_tags("thumbnail_s"))
 def settle(context: dg.OpExecutionContext, pipeline: PipelineResource) -> dg.Output[None]:
-    """Says how the intake stands, with a picture of what it looks like now."""
+    """Says how the intake stands, with a picture of what it looks like now.
+
+    What another run has in hand (the same bytes came in twice) is waited for, within a bound.
+    """
     with told(context):
         work = pipeline.open()
         summary = work.summary(_intake(context))
+        require_finished(summary)
         picture = picture_facts(work.preview(summary))
         return dg.Output(None, metadata=cleaning_facts(summary) | picture)
 

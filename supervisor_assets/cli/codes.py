@@ -37,6 +37,7 @@ _CODES = {
     Reason.DEPENDENCY_MISSING: Code.DEPENDENCY_MISSING,
     Reason.STORE_BUSY: Code.BUSY,
     Reason.LEASE_LOST: Code.BUSY,
+    Reason.ITEM_BUSY: Code.BUSY,
     Reason.ALREADY_RUNNING: Code.BUSY,
     Reason.PORT_IN_USE: Code.BUSY,
     Reason.CANCELLED: Code.INTERRUPTED,

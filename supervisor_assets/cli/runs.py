@@ -141,7 +141,8 @@ def _watched(home: Home, bar: Bar, stopper: "_Stopper") -> PipelineResource:
 
         def build(self, settings: Settings, worker: Worker, owner: str) -> Pipeline:
             watched = cast(Worker, stopper.watch(worker))
-            return cast(Pipeline, _Steps(super().build(settings, watched, owner), bar))
+            work = super().build(settings, watched, owner)
+            return cast(Pipeline, _Steps(work, bar, stopper))
 
     return Watched(home=str(home.root))
 
@@ -151,7 +152,7 @@ class _Stopper:
 
     def __init__(self) -> None:
         self._worker: Worker | None = None
-        self._stopped = False
+        self.stopped = False
 
     def watch(self, worker: Worker) -> Self:
         """Stands for this worker from now on."""
@@ -160,24 +161,26 @@ class _Stopper:
 
     def stop(self) -> None:
         """Ends the call under way with CANCELLED, and so all that would follow."""
-        self._stopped = True
+        self.stopped = True
         if self._worker is not None:
             self._worker.close()
 
     def call(self, function: Callable[..., T], /, *args: object, **terms: Any) -> T:
         """As `Worker.call`."""
-        if self._stopped or self._worker is None:
+        if self.stopped or self._worker is None:
             raise Failed(Reason.CANCELLED)
         return self._worker.call(function, *args, **terms)
 
 
 class _Steps:
-    """A pipeline that names each step on the bar when it begins."""
+    """A pipeline that names each step on the bar when it begins, and begins none once stopped."""
 
-    def __init__(self, work: Pipeline, bar: Bar) -> None:
-        self._work, self._bar = work.reporting(bar), bar
+    def __init__(self, work: Pipeline, bar: Bar, stopper: _Stopper) -> None:
+        self._work, self._bar, self._stopper = work.reporting(bar), bar, stopper
 
     def __getattr__(self, name: str) -> Any:
+        if self._stopper.stopped:
+            raise Failed(Reason.CANCELLED)
         if name in _STEPS:
             self._bar.step(_STEPS[name])
         return getattr(self._work, name)

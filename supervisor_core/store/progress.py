@@ -93,6 +93,11 @@ class IntakeSummary:
         return sum(item.verified for item in self.media.values())
 
     @property
+    def unfinished(self) -> int:
+        """How many media of those that came in are not at their end."""
+        return sum(_open(item) for item in self.media.values())
+
+    @property
     def settled(self) -> bool:
         """True when nothing is left to do now."""
         return not any(_open(item) for item in self.items)
