@@ -126,7 +126,7 @@ KILLS = [
     *(f"publish.renamed:{nth}" for nth in (1, 2, 6, 8, 14)),
     *(f"import.refused:{nth}" for nth in (1, 2)),
     *(f"mask.staged:{nth}" for nth in (1, 3)),
-    *(f"store.before_commit:{nth}" for nth in (2, 5, 8, 13, 21)),
+    *(f"store.before_commit:{nth}" for nth in (2, 5, 8, 13, 20)),
     *(f"store.after_commit:{nth}" for nth in (3, 6, 9, 14)),
 ]
 

@@ -79,8 +79,6 @@ class _Import:
     def _looker(self) -> Looker:
         with self._context.store.restricted() as connection:
             paths = names.recall(connection, [one.fingerprint for one in self._seen])
-        with self._context.store.write() as connection:
-            attempts.close_dead_import(connection, self._intake, self._context.now())
         return Looker(self._context, self._profile, paths)
 
     def _import(self, looker: Looker, start: int) -> None:
@@ -97,6 +95,8 @@ class _Import:
         group = self._seen[start : start + GROUP]
         opened = [self._attempt(arrival) for arrival in group]
         with self._context.store.write() as connection:
+            # What is open was left by a dead importer: nobody else imports this intake now.
+            attempts.close_dead_import(connection, self._intake, self._context.now())
             attempts.open_all(connection, opened)
         looked = []
         for index, (arrival, attempt) in enumerate(zip(group, opened, strict=True), start + 1):
