@@ -3,9 +3,11 @@
 The one place that turns private knobs of Dagster. Its sensor daemon sleeps five seconds between two
 looks, which alone would use up the time in which a dropped file should have started a run. And it
 keeps the record of every look that found nothing for a day at least, which at our pace would be
-hundreds of megabytes.
+hundreds of megabytes. And it warns that thumbnails would be drawn past a blocking check when the
+check is skipped together with what it checks: they are skipped themselves then.
 """
 
+import logging
 import os
 import re
 import sys
@@ -26,6 +28,13 @@ _PREPARE_S = 60.0
 _DAEMON = "dagster._daemon.sensor"
 _SHIPPED = (Path(__file__).parent / "dagster.yaml", Path(__file__).parents[1] / "dagster.yaml")
 _MARK = "# Written by Supervisor; a copy that was changed by hand stays as it is. "
+
+
+def _is_true(record: logging.LogRecord) -> bool:
+    return "emitted no result in step" not in str(record.msg)
+
+
+logging.getLogger("dagster._core.execution.plan.active").addFilter(_is_true)
 
 
 class PromptScheduler(DagsterDaemonScheduler):

@@ -14,8 +14,13 @@ from rehearsal import CAST, House, Prompter, Rehearsal, checks, metadata, steps
 
 from resources.pipeline import WORKER_TAG
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
+from supervisor_assets.cleaned_frames.checks import (
+    anonymized,
+    frame_count_matches,
+    no_residual_text,
+    no_stray_metadata,
+)
 from supervisor_assets.definitions import definitions_for, defs
-from supervisor_assets.failures import REASON_TAG
 from supervisor_assets.jobs import clean_intake
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
@@ -29,6 +34,7 @@ from supervisor_core.store.progress import IntakeSummary
 
 CANARY = "Erika Mustermann 12.03.1960"
 ASSETS = [videos, cleaned_frames, thumbnails]
+LOOKS = [anonymized, frame_count_matches, no_residual_text, no_stray_metadata]
 LADDER = ["mask_every_frame", "verify_every_frame", "mask_outside_region", "verify_region"]
 
 
@@ -104,6 +110,7 @@ def test_two_checks_block_and_each_is_shown_by_itself() -> None:
     graph = defs().resolve_asset_graph()
     blocking = {key.name: graph.get(key).blocking for key in graph.asset_check_keys}
     assert blocking == {
+        "accepted": False,
         "decodable": False,
         "frame_count_matches": False,
         "no_residual_text": True,
@@ -131,7 +138,7 @@ def test_a_clean_video_takes_the_first_level_only(house: House) -> None:
     assert facts["seconds"] > 0
     assert facts["picture"].startswith("![cleaned](data:image/jpeg;base64,")
     assert all(check.passed and check.partition == intake for check in checks(result).values())
-    assert len(checks(result)) == 5
+    assert len(checks(result)) == 6
     assert metadata(result, "thumbnails")["pictures"] == 1
     assert len(list(house.home.cleaned.rglob("*.mp4"))) == 1
     assert not list(house.home.inbox.iterdir())
@@ -195,6 +202,9 @@ def test_one_bad_item_stops_no_other(house: House) -> None:
     arrived = metadata(result, "videos")
     assert (arrived["files"], arrived["imported"], arrived["refused"]) == (7, 6, 1)
     assert "DECODE_FAILED" in arrived["reasons"]
+    some = checks(result)["accepted"]
+    assert (some.passed, some.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert (some.metadata["files_refused"].value, some.metadata["DECODE_FAILED"].value) == (1, 1)
     facts = metadata(result, "cleaned_frames.settle")
     assert facts["levels"] == {"frame_level": 4, "roi_mask": 1, "raw_aside": 1}
     assert (facts["level"], facts["verified"]) == ("raw_aside", 5)
@@ -215,22 +225,37 @@ def test_the_same_content_twice_is_cleaned_once(house: House) -> None:
     assert len(list(house.home.cleaned.rglob("*.mp4"))) == 1
 
 
-def test_an_intake_of_which_nothing_may_come_in_ends_at_once_and_says_why(house: House) -> None:
-    house.drop(f"{CANARY}.mp4", "examine=UNSUPPORTED_CODEC")
+def test_an_intake_of_which_nothing_may_come_in_says_why_and_is_no_crash(house: House) -> None:
+    for number, reason in enumerate(["UNSUPPORTED_CODEC", "UNSUPPORTED_CODEC", "FILE_EMPTY"]):
+        house.drop(f"{CANARY}/{number}.png", f"examine={reason}")
     (intake,) = house.take_in()
     result = house.run(intake)
-    assert not result.success
-    assert steps(result, "STEP_FAILURE") == ["videos"]
+    assert result.success
+    assert steps(result) == ["videos", "mask_every_frame"]
     assert not steps(result, "STEP_UP_FOR_RETRY")
-    assert not steps(result)
-    failure = result.failure_data_for_node("videos").user_failure_data
-    told = {name: value.value for name, value in failure.metadata.items()}
-    assert told["reason"] == "UNSUPPORTED_CODEC"
-    assert told["cause"] == Reason.UNSUPPORTED_CODEC.sentence
-    assert told["next_step"] == Reason.UNSUPPORTED_CODEC.next_step
-    assert house.instance.get_run_by_id(result.run_id).tags[REASON_TAG] == "UNSUPPORTED_CODEC"
+    arrived = metadata(result, "videos")
+    assert (arrived["files"], arrived["imported"], arrived["refused"]) == (3, 0, 3)
+    (found,) = result.get_asset_check_evaluations()
+    assert (found.check_name, found.passed) == ("accepted", False)
+    assert (found.severity, found.partition) == (dg.AssetCheckSeverity.ERROR, intake)
+    told = {name: value.value for name, value in found.metadata.items()}
+    assert (told["files"], told["files_refused"]) == (3, 3)
+    assert (told["UNSUPPORTED_CODEC"], told["FILE_EMPTY"]) == (2, 1)
+    assert Reason.UNSUPPORTED_CODEC.sentence in told["reasons"]
+    assert Reason.UNSUPPORTED_CODEC.next_step in told["reasons"]
+    for asset in ("cleaned_frames.settle", "thumbnails"):
+        assert not result.asset_materializations_for_node(asset)
     assert CANARY not in everything_logged(house, result)
-    assert len(list(house.home.refused.iterdir())) == 1
+    assert len(list(house.home.refused.iterdir())) == 3
+
+
+def test_the_checks_of_an_intake_with_nothing_to_clean_pass_when_asked_alone(house: House) -> None:
+    house.drop("a.mp4", "examine=UNSUPPORTED_CODEC")
+    (intake,) = house.take_in()
+    assert house.run(intake).success
+    found = {one.check_name: one for one in (look(summary_of(house, intake)) for look in LOOKS)}
+    assert all(one.passed for one in found.values())
+    assert found["anonymized"].metadata["badge"].value == "Nothing to clean"
 
 
 def test_a_run_that_is_made_again_does_no_work_twice(house: House) -> None:

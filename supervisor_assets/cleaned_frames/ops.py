@@ -37,9 +37,15 @@ _VERIFY = limit_tags("verify_base_s", "verify_rate")
 def mask_every_frame(
     context: dg.OpExecutionContext, pipeline: PipelineResource
 ) -> Iterator[dg.Output[None]]:
-    """Level 1: looks at every frame of every item and masks every text that is found."""
+    """Level 1: looks at every frame of every item and masks every text that is found.
+
+    Where every file was refused it takes neither output, and all that follows is skipped.
+    """
     with told(context):
         report = pipeline.open().mask(_intake(context), Cleaning.FRAME_LEVEL)
+        if report.empty:
+            context.log.info("Nothing to clean: every file of this intake was refused.")
+            return
         yield from _outcome(report, good="masked", bad="missed")
 
 

@@ -56,3 +56,8 @@ class StepReport:
     def again(self) -> bool:
         """True when the same call later may get further."""
         return bool(self.waiting or self.busy)
+
+    @property
+    def empty(self) -> bool:
+        """True when the intake has no media at all: every file was refused."""
+        return not (self.done or self.skipped or self.below or self.again)
