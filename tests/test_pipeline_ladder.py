@@ -553,6 +553,21 @@ def test_a_full_batch_needs_few_transactions(house: House, monkeypatch: pytest.M
     assert len(opened) <= 12
 
 
+@pytest.mark.parametrize(("door", "most"), [("read", 5), ("write", 9)])
+def test_one_item_needs_few_transactions(
+    house: House, monkeypatch: pytest.MonkeyPatch, door: str, most: int
+) -> None:
+    key = house.record(house.drop("one.png", "one"))
+    opened: list[int] = []
+    enter = getattr(house.store, door)
+    monkeypatch.setattr(house.store, door, lambda: opened.append(1) or enter())
+    house.pipeline.import_items(key)
+    house.pipeline.mask(key, FRAME)
+    house.pipeline.verify(key, FRAME)
+    assert house.pipeline.thumbnails(key).done == 1
+    assert len(opened) <= most
+
+
 def test_every_try_is_written_down(house: House) -> None:
     key = house.arrive(BOTH_FAIL)
     house.clean(key)

@@ -14,13 +14,14 @@ from typing import Generic, TypeVar
 
 from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.pipeline.context import Context, Progress, item_progress
-from supervisor_core.pipeline.falls import STOPPING, stays
+from supervisor_core.pipeline.falls import STOPPING, count_below, stays
+from supervisor_core.pipeline.former import discard_former
 from supervisor_core.pipeline.heartbeat import Heartbeat
 from supervisor_core.pipeline.places import attempt_folder, failed_from, remove_folder
 from supervisor_core.pipeline.rules import Rules
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.states import Cleaning
-from supervisor_core.store import Connection, attempts, leases
+from supervisor_core.store import Connection, attempts, leases, outputs
 from supervisor_core.store import media as media_table
 from supervisor_core.store.attempts import Attempt, Outcome, Step
 from supervisor_core.store.media import Media
@@ -57,9 +58,10 @@ class Result(Generic[T]):
 
 @dataclass
 class Tally:
-    """Counts for the report."""
+    """Counts for the report; `below` wait for a lower level now, whenever they fell."""
 
     done: int = 0
+    below: int = 0
     failed: Counter[Reason] = field(default_factory=Counter)
     waiting: Counter[Reason] = field(default_factory=Counter)
 
@@ -81,9 +83,6 @@ class Work(Generic[T]):
     ) -> Sequence[Media]:
         """Writes results and returns the new states of their media, leases still held."""
         raise NotImplementedError
-
-    def after(self, media: Sequence[MediaKey]) -> None:
-        """Tidies up once, when everything that was written of these media counts."""
 
 
 class Batch(Generic[T]):
@@ -113,8 +112,14 @@ class Batch(Generic[T]):
     def run(self) -> Tally:
         """Works until nothing is left; raises `Failed` only when the installation is at fault."""
         count = len(self._waiting) + len(self._opened)
-        if not count:
-            return self.tally
+        if count:
+            self._work_through(count)
+        self._tidy_up()
+        if self._stop is not None:
+            raise self._stop
+        return self.tally
+
+    def _work_through(self, count: int) -> None:
         with Heartbeat(self._context, self._epochs):
             flushed_s = time.monotonic()
             for index in range(count):
@@ -124,10 +129,17 @@ class Batch(Generic[T]):
                 if late or not self._opened:
                     self._flush()
                     flushed_s = time.monotonic()
-        self._work.after(self._written)
-        if self._stop is not None:
-            raise self._stop
-        return self.tally
+
+    def _tidy_up(self) -> None:
+        """Counts what is left for lower levels and lets go of what counts no more, in one look."""
+        if self._level is None:
+            return
+        with self._context.store.read() as connection:
+            members = media_table.of_intake(connection, self._intake)
+            former = outputs.former(connection, self._written) if self._written else []
+        self.tally.below = count_below(members, self._level)
+        if former:
+            discard_former(self._context, self._written)
 
     def _try(self, claim: Claim, attempt: Attempt, index: int, count: int) -> Result[T]:
         progress = item_progress(self._context.on_progress, index, count)

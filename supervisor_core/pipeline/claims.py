@@ -18,8 +18,6 @@ from supervisor_core.store.media import Media
 from supervisor_core.store.open_work import version_mark
 from supervisor_core.store.outputs import Output
 
-_ORDER = (Cleaning.FRAME_LEVEL, Cleaning.ROI_MASK, Cleaning.RAW_ASIDE)
-
 
 class Claims:
     """The media of an intake as one level finds them; everything happens in one transaction."""
@@ -137,11 +135,3 @@ def is_due(media: Media, now: datetime) -> bool:
 def mark(rules: Rules, context: Context) -> str:
     """What is written on an item that the whole ladder could not clean."""
     return rules.key + version_mark(context.tools.code_version)
-
-
-def count_below(members: Sequence[Media], level: Cleaning) -> int:
-    """How many wait for a level below this one."""
-    lower = _ORDER[_ORDER.index(level) + 1 :]
-    return sum(
-        media.cleaning is Cleaning.WAITING and media.next_level in lower for media in members
-    )

@@ -1,7 +1,10 @@
 """What a failure does to an item: it goes a level down, waits where it is, or stops the step."""
 
+from collections.abc import Sequence
+
 from supervisor_core.reasons import Reason
 from supervisor_core.states import Cleaning
+from supervisor_core.store.media import Media
 
 STOPPING = frozenset(
     {
@@ -29,6 +32,7 @@ PASSING = frozenset(
 KILLING = frozenset({Reason.TIMEOUT, Reason.WORKER_CRASHED})
 """The item may be at fault, or the machine's load: only several times in a row tell."""
 
+_ORDER = (Cleaning.FRAME_LEVEL, Cleaning.ROI_MASK, Cleaning.RAW_ASIDE)
 _BELOW = {
     Cleaning.FRAME_LEVEL: Cleaning.ROI_MASK,
     Cleaning.ROI_MASK: Cleaning.RAW_ASIDE,
@@ -38,6 +42,14 @@ _BELOW = {
 def below(level: Cleaning) -> Cleaning:
     """The next level down."""
     return _BELOW[level]
+
+
+def count_below(members: Sequence[Media], level: Cleaning) -> int:
+    """How many wait for a level below this one."""
+    lower = _ORDER[_ORDER.index(level) + 1 :]
+    return sum(
+        media.cleaning is Cleaning.WAITING and media.next_level in lower for media in members
+    )
 
 
 def stays(reason: Reason) -> bool:

@@ -12,23 +12,21 @@ from pathlib import Path
 
 from supervisor_core.cleaning.job import CleanReport, Job, Level
 from supervisor_core.faults import fault
-from supervisor_core.keys import IntakeKey, MediaKey
+from supervisor_core.keys import IntakeKey
 from supervisor_core.media.files import require_free
 from supervisor_core.media.kinds import Container
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.batches import Batch, Claim, Result, Work
 from supervisor_core.pipeline.child import Made
-from supervisor_core.pipeline.claims import Claims, count_below, fall
+from supervisor_core.pipeline.claims import Claims, fall
 from supervisor_core.pipeline.context import Context, Progress
 from supervisor_core.pipeline.falls import stays
-from supervisor_core.pipeline.former import discard_former
 from supervisor_core.pipeline.reports import StepReport
 from supervisor_core.pipeline.rules import Profiles
 from supervisor_core.pipeline.sweeping import sweep
 from supervisor_core.reasons import Reason
 from supervisor_core.states import Cleaning, Review
 from supervisor_core.store import Connection, identifiers, outputs
-from supervisor_core.store import media as media_table
 from supervisor_core.store.attempts import Attempt, Step
 from supervisor_core.store.identifiers import Identifier
 from supervisor_core.store.media import Media
@@ -44,15 +42,13 @@ def mask(context: Context, intake: IntakeKey, level: Cleaning) -> StepReport:
         claims = Claims(connection, context, intake, level)
         batch.open(connection, claims.take(profiles))
     tally = batch.run()
-    with context.store.read() as connection:
-        waiting_below = count_below(media_table.of_intake(connection, intake), level)
     return StepReport(
         intake=intake,
         step=Step.MASK,
         level=level,
         done=tally.done + claims.not_required,
         skipped=claims.skipped,
-        below=waiting_below,
+        below=tally.below,
         busy=claims.busy,
         failed=dict(tally.failed + claims.fallen),
         waiting=dict(tally.waiting),
@@ -105,9 +101,6 @@ class _Masking(Work[Made]):
                 made.append(self._output(result, result.value, now))
         outputs.save(connection, made)
         return states
-
-    def after(self, media: Sequence[MediaKey]) -> None:
-        discard_former(self._context, media)
 
     def _state(self, media: Media, reason: Reason | None) -> Media:
         if reason is None:

@@ -6,14 +6,13 @@ from datetime import datetime
 from pathlib import Path
 
 from supervisor_core.cleaning.job import VerifyReport
-from supervisor_core.keys import IntakeKey, MediaKey
+from supervisor_core.keys import IntakeKey
 from supervisor_core.media.files import publish
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.batches import Batch, Claim, Result, Work
-from supervisor_core.pipeline.claims import count_below, fall
+from supervisor_core.pipeline.claims import fall
 from supervisor_core.pipeline.context import Context, Progress
 from supervisor_core.pipeline.falls import stays
-from supervisor_core.pipeline.former import discard_former
 from supervisor_core.pipeline.masking import job_for, parse_report
 from supervisor_core.pipeline.reports import StepReport
 from supervisor_core.pipeline.rules import Profiles
@@ -51,15 +50,13 @@ def verify(context: Context, intake: IntakeKey, level: Cleaning) -> StepReport:
         claims = _claim(connection, context, finished, profiles)
         batch.open(connection, claims)
     tally = batch.run()
-    with context.store.read() as connection:
-        waiting_below = count_below(media_table.of_intake(connection, intake), level)
     return StepReport(
         intake=intake,
         step=Step.VERIFY,
         level=level,
         done=tally.done,
         skipped=len(members) - len(finished),
-        below=waiting_below,
+        below=tally.below,
         busy=len(finished) - len(claims),
         failed=dict(tally.failed),
         waiting=dict(tally.waiting),
@@ -142,9 +139,6 @@ class _Verifying(Work[VerifyReport]):
             states.append(self._state(media, result))
         outputs.save(connection, written)
         return states
-
-    def after(self, media: Sequence[MediaKey]) -> None:
-        discard_former(self._context, media)
 
     def _output(self, output: Output, result: Result[VerifyReport], now: datetime) -> Output:
         value = result.value
