@@ -3,8 +3,8 @@
 The one place that turns private knobs of Dagster. Its sensor daemon sleeps five seconds between two
 looks, which alone would use up the time in which a dropped file should have started a run. And it
 keeps the record of every look that found nothing for a day at least, which at our pace would be
-hundreds of megabytes. And it warns that thumbnails would be drawn past a blocking check when the
-check is skipped together with what it checks: they are skipped themselves then.
+hundreds of megabytes. What every run prints for its console can be set for a single job only, not
+for a person who has said `up` and wants to hear of trouble alone.
 """
 
 import logging
@@ -13,9 +13,11 @@ import re
 import sys
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.execution import context_creation_job
 from dagster._core.scheduler import DagsterDaemonScheduler
 from dagster._core.scheduler.instigation import TickStatus
 
@@ -24,17 +26,35 @@ from supervisor_core.settings import Home
 from supervisor_core.store.lock import FairLock
 
 SENSOR_LOOP_S = 0.5
+RUN_LOG_LEVEL = "SUPERVISOR_RUN_LOG_LEVEL"
+"""The variable by which `up` says from which level on runs print what they log."""
 _PREPARE_S = 60.0
 _DAEMON = "dagster._daemon.sensor"
 _SHIPPED = (Path(__file__).parent / "dagster.yaml", Path(__file__).parents[1] / "dagster.yaml")
 _MARK = "# Written by Supervisor; a copy that was changed by hand stays as it is. "
 
+# Where an asset is skipped, its checks are too, and with them what a blocking one holds back; and
+# a new home has no old events.
+_FALSE_ALARMS = {
+    "dagster._core.execution.plan.active": "emitted no result in step",
+    "dagster.daemon.EventLogConsumerDaemon": "No cursor for event type",
+}
 
-def _is_true(record: logging.LogRecord) -> bool:
-    return "emitted no result in step" not in str(record.msg)
+
+def _is_alarm(record: logging.LogRecord) -> bool:
+    return not any(words in record.getMessage() for words in _FALSE_ALARMS.values())
 
 
-logging.getLogger("dagster._core.execution.plan.active").addFilter(_is_true)
+def _console_loggers(_: dg.DagsterInstance | None = None) -> list[tuple[dg.LoggerDefinition, Any]]:
+    """As Dagster's `default_system_loggers`, at the level that our variable names."""
+    level = os.environ.get(RUN_LOG_LEVEL, "DEBUG")
+    return [(dg.colored_console_logger, {"name": "dagster", "log_level": level})]
+
+
+for _name in _FALSE_ALARMS:
+    logging.getLogger(_name).addFilter(_is_alarm)
+if RUN_LOG_LEVEL in os.environ:
+    vars(context_creation_job)["default_system_loggers"] = _console_loggers
 
 
 class PromptScheduler(DagsterDaemonScheduler):

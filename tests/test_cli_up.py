@@ -138,7 +138,7 @@ def works(process: psutil.Process) -> bool:
 
 
 def test_it_stops_with_everything_it_started(running: Running) -> None:
-    """The last test of this module: it ends what the others use."""
+    """The last test of these but one: it ends what the others use."""
     family = children(running.process)
     assert len(family) >= 3
     running.process.send_signal(signal.SIGTERM)
@@ -148,10 +148,20 @@ def test_it_stops_with_everything_it_started(running: Running) -> None:
     assert not daemon_is_there(running)
 
 
-def test_when_it_is_killed_dagster_stops_too(tmp_path: Path) -> None:
+def test_it_says_where_it_is_and_nothing_else(running: Running) -> None:
+    """Reads what all those before have made it print."""
+    said = (running.home.parent / "log").read_text()
+    address, inbox = said.splitlines()
+    assert address == f"Supervisor: http://127.0.0.1:{running.port}  (stop with Ctrl-C)"
+    assert inbox == f"Drop files into {running.home / 'inbox'}"
+    assert (running.home / "restricted.key").read_text().strip() not in said
+
+
+def test_when_it_is_killed_dagster_stops_too_and_verbose_shows_all(tmp_path: Path) -> None:
     port = free_port()
-    with start("up", "--port", port, home=tmp_path / "home") as process:
+    with start("up", "--verbose", "--port", port, home=tmp_path / "home") as process:
         assert until(lambda: answers(port), READY_S)
         family = children(process)
         os.kill(process.pid, signal.SIGKILL)
         assert until(lambda: not any(one.is_running() for one in family), STOP_S)
+        assert "INFO" in process.stdout.read()

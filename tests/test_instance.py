@@ -23,6 +23,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from supervisor_assets import instance as module
 from supervisor_assets.instance import (
+    RUN_LOG_LEVEL,
     SENSOR_LOOP_S,
     PromptScheduler,
     forget_idle_ticks,
@@ -137,3 +138,35 @@ def _origin() -> RemoteInstigatorOrigin:
     )
     repository = RemoteRepositoryOrigin(location, "__repository__")
     return RemoteInstigatorOrigin(repository, "uploads")
+
+
+FAILS = """
+import dagster as dg
+import supervisor_assets.instance
+
+
+@dg.op
+def breaks(context):
+    context.log.info("on the way")
+    raise ValueError
+
+
+@dg.job
+def broken():
+    breaks()
+
+
+broken.execute_in_process(raise_on_error=False)
+"""
+
+
+@pytest.mark.parametrize("level", ["", "WARNING"])
+def test_a_run_prints_what_the_variable_asks_for(level: str, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != RUN_LOG_LEVEL}
+    script = [sys.executable, "-W", "ignore", "-c", FAILS]
+    asked = {RUN_LOG_LEVEL: level} if level else {}
+    ran = subprocess.run(
+        script, cwd=tmp_path, env=environment | asked, capture_output=True, text=True, check=True
+    )
+    assert ("DEBUG" in ran.stderr, "on the way" in ran.stderr) == (not level, not level)
+    assert "STEP_FAILURE" in ran.stderr

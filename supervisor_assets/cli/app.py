@@ -158,12 +158,15 @@ def up(
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="The webserver's port on this machine.")
     ] = 3000,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show all that Dagster logs, not warnings only.")
+    ] = False,
 ) -> None:
     """Run the daemon and the webserver (on 127.0.0.1 only) until Ctrl-C."""
     with edge():
         from supervisor_assets.cli.up import run as start
 
-        start(port)
+        start(port, verbose=verbose)
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """`up`: Dagster's daemon and webserver on this home, until somebody says stop.
 
 A plain wrapper of `dagster dev`. The webserver has no login, so it listens on 127.0.0.1 alone. When
-this command ends, however it ends, nothing that it started lives on.
+this command ends, however it ends, nothing that it started lives on. What Dagster logs is shown
+from warnings on: a line each second would hide the one that counts.
 """
 
 import ctypes
@@ -18,7 +19,7 @@ import typer
 
 from supervisor_assets.cli import say
 from supervisor_assets.cli.codes import Code
-from supervisor_assets.instance import open_instance, prepare_dagster_home
+from supervisor_assets.instance import RUN_LOG_LEVEL, open_instance, prepare_dagster_home
 from supervisor_core.processes import adopt_orphans, descendants, kill_until_none, send_signal
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Home, Settings
@@ -29,9 +30,10 @@ _STOP_S = 30.0
 _RUNS_STOP_S = 20.0
 _KILL_S = 5.0
 _PR_SET_PDEATHSIG = 1
+_QUIET = {RUN_LOG_LEVEL: "WARNING"}
 
 
-def run(port: int) -> None:
+def run(port: int, *, verbose: bool = False) -> None:
     """Runs until it is interrupted, or until Dagster ends by itself, which is a failure."""
     home = Settings.load().open_home()
     with hold_file(home.dagster / "up.lock") as ours:
@@ -40,7 +42,7 @@ def run(port: int) -> None:
         _require_free(port)
         prepare_dagster_home(home)
         adopt_orphans()
-        with _start(home, port) as process:
+        with _start(home, port, verbose=verbose) as process:
             say.note(f"Supervisor: http://{HOST}:{port}  (stop with Ctrl-C)")
             say.note(f"Drop files into {say.shown(home.inbox)}")
             code = _wait(process)
@@ -94,13 +96,14 @@ def _require_free(port: int) -> None:
             raise Failed(Reason.PORT_IN_USE, port=port) from None
 
 
-def _start(home: Home, port: int) -> "subprocess.Popen[bytes]":
+def _start(home: Home, port: int, *, verbose: bool) -> "subprocess.Popen[bytes]":
     arguments = ["-m", "supervisor_assets.definitions", "--host", HOST, "--port", str(port)]
+    arguments += [] if verbose else ["--log-level", "warning"]
     return subprocess.Popen(
         [sys.executable, "-m", "dagster", "dev", *arguments],
         # Python looks for modules in the folder it starts in: here are none.
         cwd=home.dagster,
-        env=os.environ | _environment(home),
+        env=os.environ | _environment(home) | ({} if verbose else _QUIET),
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         preexec_fn=_end_with_parent,
