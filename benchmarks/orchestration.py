@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from supervisor_assets.instance import open_instance, prepare_dagster_home
 from supervisor_core.settings import Home
 
 ROOT = Path(__file__).parents[1]
+LOCATIONS = ("ours", "bare")
 STILLS = 256
 LIMIT_S = 300.0
 LIMIT_EACH_S = 10.0
@@ -37,7 +38,7 @@ class Row:
 
     `one_s` is from a run's request to its end, `run_s` from its start to its end. `many_cpu_s` is
     the processor's time of the daemon and all that it started, for each of many intakes: unlike the
-    others, it is the same on a busy machine.
+    others, it hardly depends on how busy the machine is.
     """
 
     location: str
@@ -106,34 +107,74 @@ def request_s(record: dg.RunRecord) -> float:
     return (record.end_time or 0.0) - record.create_timestamp.timestamp()
 
 
-def measure(location: str, singles: int, many: int) -> Row:
-    """Drops single files, many at once, and one batch of stills."""
-    with tempfile.TemporaryDirectory() as folder, daemon(Path(folder), location) as bench:
+class Measurement:
+    """Drops files into one location's inbox and gathers what became of them."""
+
+    def __init__(self, location: str, bench: Bench) -> None:
+        self._location = location
+        self._bench = bench
+        self._ones: list[dg.RunRecord] = []
+        self._starts: list[float] = []
+        self._crowd: list[dg.RunRecord] = []
+        self._crowd_s = 0.0
+        self._crowd_cpu_s = 0.0
+        self._stills_run_s = 0.0
         bench.drop("warm", 1, ".mp4")
-        ones, starts = [], []
-        for number in range(singles):
-            time.sleep(random.uniform(0, 2))
-            dropped_s = time.time()
-            (record,) = bench.drop(f"one{number}", 1, ".mp4")
-            ones.append(record)
-            starts.append((record.start_time or 0.0) - dropped_s)
-        cpu_s = bench.cpu_s()
-        crowd = bench.drop("many", many, ".mp4")
-        cpu_s = bench.cpu_s() - cpu_s
+
+    def drop_one(self, number: int) -> None:
+        """A single file at a random moment."""
+        time.sleep(random.uniform(0, 2))
+        dropped_s = time.time()
+        (record,) = self._bench.drop(f"one{number}", 1, ".mp4")
+        self._ones.append(record)
+        self._starts.append((record.start_time or 0.0) - dropped_s)
+
+    def drop_many(self, number: int, count: int) -> None:
+        """Many files at once, each an intake."""
+        cpu_s = self._bench.cpu_s()
+        crowd = self._bench.drop(f"many{number}", count, ".mp4")
+        self._crowd_cpu_s += self._bench.cpu_s() - cpu_s
         begun_s = min(record.start_time or 0.0 for record in crowd)
-        ended_s = max(record.end_time or 0.0 for record in crowd)
-        (stills,) = bench.drop("stills", STILLS, ".png")
-    return Row(
-        location=location,
-        one_s=statistics.median(map(request_s, ones)),
-        one_run_s=statistics.median(map(run_s, ones)),
-        many=many,
-        many_per_intake_s=(ended_s - begun_s) / many,
-        many_run_s=statistics.median(map(run_s, crowd)),
-        many_cpu_s=cpu_s / many,
-        stills_run_s=run_s(stills),
-        start_s=sorted(starts),
-    )
+        self._crowd_s += max(record.end_time or 0.0 for record in crowd) - begun_s
+        self._crowd += crowd
+
+    def drop_stills(self) -> None:
+        """One batch."""
+        (stills,) = self._bench.drop("stills", STILLS, ".png")
+        self._stills_run_s = run_s(stills)
+
+    def row(self) -> Row:
+        """What it comes to."""
+        many = len(self._crowd)
+        return Row(
+            location=self._location,
+            one_s=statistics.median(map(request_s, self._ones)),
+            one_run_s=statistics.median(map(run_s, self._ones)),
+            many=many,
+            many_per_intake_s=self._crowd_s / many,
+            many_run_s=statistics.median(map(run_s, self._crowd)),
+            many_cpu_s=self._crowd_cpu_s / many,
+            stills_run_s=self._stills_run_s,
+            start_s=sorted(self._starts),
+        )
+
+
+def measure(singles: int, many: int, rounds: int) -> list[Row]:
+    """Takes turns, so that other work on the machine weighs on both alike."""
+    with ExitStack() as stack:
+        both = []
+        for location in LOCATIONS:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            both.append(Measurement(location, stack.enter_context(daemon(folder, location))))
+        for number in range(singles):
+            for one in both:
+                one.drop_one(number)
+        for number in range(rounds):
+            for one in both:
+                one.drop_many(number, many // rounds)
+        for one in both:
+            one.drop_stills()
+        return [one.row() for one in both]
 
 
 @contextmanager
@@ -187,13 +228,13 @@ def show(ours: Row, bare: Row) -> None:
 
 
 def main() -> None:
-    """Measures both locations one after the other."""
+    """Measures both locations in turns."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--singles", type=int, default=10)
     parser.add_argument("--many", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5, help="in which the many are dropped")
     options = parser.parse_args()
-    bare = measure("bare", min(options.singles, 5), options.many)
-    ours = measure("ours", options.singles, options.many)
+    ours, bare = measure(options.singles, options.many, options.rounds)
     show(ours, bare)
     rows = [asdict(row) | {"per_still_ms": row.per_still_ms} for row in (ours, bare)]
     print(write_results("orchestration", rows))
