@@ -41,7 +41,7 @@ Context = dg.OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecut
 def told(context: Context) -> Iterator[None]:
     """Turns any error inside into a `dagster.Failure` that says why and what to do.
 
-    A passing cause becomes a `dagster.RetryRequested` with that failure as its cause.
+    A passing cause becomes a `dagster.RetryRequested` as long as tries are left.
     """
     try:
         yield
@@ -56,26 +56,28 @@ def told(context: Context) -> Iterator[None]:
 
 
 def _end(context: Context, failed: Failed) -> NoReturn:
-    """Ends a step for a reason: for good, or to be tried again after a while."""
-    ending = failure(context, failed)
-    if not ending.allow_retries:
-        raise ending from None
-    policy = SHARED if failed.reason is Reason.ITEM_BUSY else RETRY
-    raise dg.RetryRequested(
-        max_retries=policy.max_retries,
-        seconds_to_wait=policy.calculate_delay(context.retry_number + 1),
-    ) from ending
+    """Ends a step for a reason: to be tried again after a while, or for good.
 
-
-def failure(context: Context, failed: Failed) -> dg.Failure:
-    """The failure for a reason; the run carries the reason as a tag, so that runs can be found."""
+    A run that ends for good carries the reason as a tag, so that it can be found.
+    """
     reason = failed.reason
+    policy = SHARED if reason is Reason.ITEM_BUSY else RETRY
+    passing = reason.transient and reason not in _LEFT_ALONE
+    if passing and context.retry_number < policy.max_retries:
+        wait_s = policy.calculate_delay(context.retry_number + 1)
+        raise dg.RetryRequested(policy.max_retries, wait_s) from failure(failed)
     context.instance.add_run_tags(context.run.run_id, {REASON_TAG: reason.value})
+    raise failure(failed) from None
+
+
+def failure(failed: Failed) -> dg.Failure:
+    """The failure that shows a reason, what it means and what to do."""
+    reason = failed.reason
     return dg.Failure(
         description=str(failed),
         metadata=dict(failed.facts)
         | {"reason": reason.value, "cause": reason.sentence, "next_step": reason.next_step},
-        allow_retries=reason.transient and reason not in _LEFT_ALONE,
+        allow_retries=False,
     )
 
 

@@ -105,6 +105,7 @@ def test_the_second_waits_for_the_first_and_tells_the_truth(house: House) -> Non
     result = house.run(two, pipeline=Second(home=str(house.home.root)))
     assert result.success
     assert steps(result, "STEP_UP_FOR_RETRY") == ["settle"]
+    assert REASON_TAG not in house.instance.get_run_by_id(result.run_id).tags
     assert all(check.passed for check in checks(result).values())
     assert len(list(house.home.cleaned.rglob("*.mp4"))) == 1
     assert not tick(house)
