@@ -7,9 +7,13 @@ with lower thresholds. Growing a core to its line follows the "unclip" step of d
 binarization (Liao et al. 2020, arXiv:1911.08947).
 """
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import product
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -23,7 +27,10 @@ Quad = NDArray[np.float32]
 
 MODEL = Path(rapidocr.__file__).parent / "models" / "PP-OCRv6_det_small.onnx"
 SCALE = 0.75
-SIDE_MIN, SIDE_MAX = 960, 2560
+SIDE_MIN, SIDE_MAX = 960, 1536
+# The network judges a line beside all else it sees: in a larger input a small lone line drowns,
+# at any scale. So a larger picture is also looked at in tiles of this size.
+TILE_SIDE, TILE_OVERLAP = 1280, 0.2
 CORE_PROBABILITY = 0.2
 MEAN_PROBABILITY = 0.35
 UNCLIP_RATIO = 1.6
@@ -32,7 +39,25 @@ GIANT_SHARE = 0.2
 COARSE_SHARE, COARSE_SIDE_MIN, COARSE_SIDE_MAX = 1 / 3, 96, 320
 
 
-@dataclass(frozen=True)
+class PictureSource(Protocol):
+    """A picture of which parts can be had, like `media.frames.Frame`."""
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+
+    def cut(self, rows: slice, columns: slice) -> "PictureSource":
+        """A part of it."""
+
+    def bgr(self) -> Picture:
+        """The picture itself (height, width, 3), uint8."""
+
+
+@dataclass(frozen=True, eq=False)
 class Region:
     """One text line: a turned rectangle of 4 corners (x, y) in pixels, and its mean probability."""
 
@@ -52,34 +77,72 @@ class Region:
 
 
 class TextDetector:
-    """Finds text regions in one picture at a time; holds the loaded network (about 100 MB).
+    """Finds text regions in pictures, also in several threads at once.
 
     `scale` is the size of the network's input relative to the picture: verification looks at
     another scale than masking does, so that the two do not share a blind spot.
     """
 
     def __init__(self, *, scale: float = SCALE, side_min: int = SIDE_MIN, threads: int = 2) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4
-        # Threads that wait by spinning starve their neighbours when several runs share the cores.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._scale, self._side_min = scale, side_min
-        self._session = onnxruntime.InferenceSession(
-            str(MODEL), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = _network(threads)
         self._input = self._session.get_inputs()[0].name
 
     def find(self, picture: Picture) -> list[Region]:
         """Returns the text regions of a BGR uint8 picture (height, width, 3)."""
-        side = min(max(self._scale * max(picture.shape[:2]), self._side_min), SIDE_MAX)
+        side = self._side(picture.shape)
+        if side <= SIDE_MAX:
+            return self._find_whole(picture, side)
+        return _distinct([*self._find_whole(picture, SIDE_MAX), *self._find_in_tiles(picture)])
+
+    def find_in_part(
+        self, whole: PictureSource, rows: slice, columns: slice
+    ) -> list[Region] | None:
+        """Returns the regions of a part of a picture, seen at the same scale as the whole.
+
+        None when there is one so large that only a look at all of it can tell how far it goes.
+        """
+        part, shape = whole.cut(rows, columns).bgr(), (whole.height, whole.width)
+        side = self._side(shape)
+        ratio = side / max(shape) if side <= SIDE_MAX else self._scale
+        corner = np.array([columns.start, rows.start], np.float32)
+        regions = [
+            Region(region.quad + corner, region.probability)
+            for region in self._find_at(part, ratio * max(part.shape[:2]))
+        ]
+        giants = [region for region in regions if _is_giant(region, shape)]
+        if giants and self._confirming(whole.bgr(), giants, side):
+            return None
+        return [region for region in regions if not _is_giant(region, shape)]
+
+    def _side(self, shape: tuple[int, ...]) -> float:
+        return max(self._scale * max(shape[:2]), self._side_min)
+
+    def _find_in_tiles(self, picture: Picture) -> Iterator[Region]:
+        tile_px = round(TILE_SIDE / self._scale)
+        height, width = picture.shape[:2]
+        for top, left in product(_tile_starts(height, tile_px), _tile_starts(width, tile_px)):
+            tile = picture[top : top + tile_px, left : left + tile_px]
+            for region in self._find_whole(tile, TILE_SIDE):
+                yield Region(region.quad + np.array([left, top], np.float32), region.probability)
+
+    def _find_whole(self, picture: Picture, side: float) -> list[Region]:
         regions = self._find_at(picture, side)
-        giants = [region for region in regions if _is_giant(region, picture)]
+        giants = [region for region in regions if _is_giant(region, picture.shape)]
         if not giants:
             return regions
+        kept = [region for region in regions if not _is_giant(region, picture.shape)]
+        return kept + self._confirming(picture, giants, side)
+
+    def _confirming(self, picture: Picture, giants: list[Region], side: float) -> list[Region]:
+        """What a coarse look sees in the place of giant regions.
+
+        Letters that large are still letters at a third of the size; a bright wall is not.
+        """
         shown = min(side, max(picture.shape[:2]))
         coarse_side = min(max(shown * COARSE_SHARE, COARSE_SIDE_MIN), COARSE_SIDE_MAX)
-        return _confirmed(regions, giants, self._find_at(picture, coarse_side))
+        coarse = self._find_at(picture, coarse_side)
+        return [found for found in coarse if any(_touch(found, giant) for giant in giants)]
 
     def _find_at(self, picture: Picture, side: float) -> list[Region]:
         probability = self.probability(picture, side)
@@ -99,6 +162,47 @@ class TextDetector:
         blob = cv2.dnn.blobFromImage(small, 1 / 127.5, mean=(127.5, 127.5, 127.5))
         output = self._session.run(None, {self._input: blob})[0]
         return np.asarray(output[0, 0], dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
+def _network(threads: int) -> onnxruntime.InferenceSession:
+    """The loaded network, which all detectors of this process share."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    # Parts of a picture come in hundreds of sizes; a plan of its memory kept for each adds up.
+    options.enable_mem_pattern = False
+    # Threads that wait by spinning starve their neighbours when several runs share the cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(str(MODEL), options, providers=["CPUExecutionProvider"])
+
+
+def _tile_starts(length_px: int, tile_px: int) -> list[int]:
+    """Where tiles begin that cover a length and share a margin with their neighbours."""
+    if length_px <= tile_px:
+        return [0]
+    shared_px = TILE_OVERLAP * tile_px
+    count = math.ceil((length_px - shared_px) / (tile_px - shared_px))
+    return [round(place) for place in np.linspace(0, length_px - tile_px, count)]
+
+
+def _distinct(regions: list[Region]) -> list[Region]:
+    """Leaves out regions that lie wholly inside a larger one."""
+    kept: list[Region] = []
+    for region in sorted(regions, key=_area, reverse=True):
+        if not any(_inside(region, larger) for larger in kept):
+            kept.append(region)
+    return kept
+
+
+def _area(region: Region) -> float:
+    return float(cv2.contourArea(region.quad))
+
+
+def _inside(region: Region, larger: Region) -> bool:
+    return _touch(region, larger) and all(
+        cv2.pointPolygonTest(larger.quad, (float(x), float(y)), False) >= 0 for x, y in region.quad
+    )
 
 
 def _multiple_of_32(length: float) -> int:
@@ -138,18 +242,8 @@ def _mean_inside(probability: NDArray[np.float32], contour: MatLike) -> float:
     return float(cv2.mean(probability[y : y + height, x : x + width], inside)[0])
 
 
-def _is_giant(region: Region, picture: Picture) -> bool:
-    height, width = picture.shape[:2]
-    return bool(region.thickness > GIANT_SHARE * min(height, width))
-
-
-def _confirmed(regions: list[Region], giants: list[Region], coarse: list[Region]) -> list[Region]:
-    """Replaces giant regions by what a coarse look sees in their place.
-
-    Letters that large are still letters at a third of the size; a bright wall is not.
-    """
-    kept = [region for region in regions if not any(region is giant for giant in giants)]
-    return kept + [found for found in coarse if any(_touch(found, giant) for giant in giants)]
+def _is_giant(region: Region, shape: tuple[int, ...]) -> bool:
+    return bool(region.thickness > GIANT_SHARE * min(shape[:2]))
 
 
 def _touch(one: Region, other: Region) -> bool:

@@ -9,10 +9,14 @@ from supervisor_core.cleaning.identifiers import NameList, must_mask, must_mask_
 from supervisor_core.cleaning.inspection import Inspector
 from supervisor_core.cleaning.job import Job
 from supervisor_core.cleaning.reader import NOTHING, Reading, TextReader
+from supervisor_core.cleaning.strokes import Eyes
 from supervisor_core.media.policy import MaskPolicy
 
 # Verification looks at another size than masking, so that both do not share a blind spot.
 VERIFY_SCALE, VERIFY_SIDE_MIN = 0.6, 736
+VERIFY_EYES = Eyes(
+    cell_px=24, stroke_px=9, faint_frames=6, known_every=3, mean_of=25, look_every=150
+)
 
 
 @lru_cache(maxsize=1)
@@ -35,12 +39,12 @@ def reader() -> TextReader:
 
 def inspector() -> Inspector:
     """A fresh inspector over this process's networks."""
-    return Inspector(detector(), reader())
+    return Inspector(detector(), reader(), Eyes())
 
 
 def second_inspector() -> Inspector:
     """A fresh inspector that sees with verification's eyes."""
-    return Inspector(second_detector(), reader())
+    return Inspector(second_detector(), reader(), VERIFY_EYES)
 
 
 def must_hide(job: Job, texts: Sequence[Sequence[Reading]]) -> list[bool]:

@@ -7,7 +7,7 @@ import numpy as np
 from supervisor_core.cleaning.detector import Picture, Region
 from supervisor_core.cleaning.engine import detector, must_hide, reader
 from supervisor_core.cleaning.job import Finding, Job, Level
-from supervisor_core.cleaning.looking import evened_out, plain_look
+from supervisor_core.cleaning.looking import Evened, plain_look
 from supervisor_core.cleaning.paint import add_quads, paint_picture
 from supervisor_core.cleaning.reader import Reading
 from supervisor_core.cleaning.tracks import overlap
@@ -58,7 +58,7 @@ def _read(job: Job) -> Picture:
 
 def _look(picture: Picture) -> list[tuple[Region, Reading]]:
     """Looks plainly and at the evened-out picture, since a still shows faint text only once."""
-    evened = evened_out(picture @ np.array([0.114, 0.587, 0.299], dtype=np.float32))
+    evened = Evened.of(picture @ np.array([0.114, 0.587, 0.299], dtype=np.float32)).bgr()
     plain = plain_look(detector(), reader(), picture)
     faint = [
         region for region in plain_look(detector(), reader(), evened) if not _known(region, plain)

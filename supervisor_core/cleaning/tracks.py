@@ -8,6 +8,7 @@ time; one that moves gets each region for a few frames around its own.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 import cv2
@@ -33,7 +34,7 @@ class Span:
     last: int
     quad: Quad
 
-    @property
+    @cached_property
     def box(self) -> tuple[float, float, float, float]:
         """The upright rectangle around the quad: x0, y0, x1, y1."""
         (x0, y0), (x1, y1) = self.quad.min(axis=0), self.quad.max(axis=0)

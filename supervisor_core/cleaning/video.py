@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from supervisor_core.ahead import ahead
 from supervisor_core.cleaning.device_masks import GENERIC, load_mask
 from supervisor_core.cleaning.engine import inspector, must_hide
 from supervisor_core.cleaning.inspection import Inspection
@@ -102,7 +103,8 @@ def _write(job: Job, inspection: Inspection, first_pass: Source | None) -> Clean
     source = open_frames(job)
     hidden = hidden_tracks(job, inspection)
     painter = _Painter(job, hidden)
-    painted = painter.paint(_counted(source, job, passes_done=0 if first_pass is None else 1))
+    frames = ahead(_counted(source, job, passes_done=0 if first_pass is None else 1))
+    painted = painter.paint(frames)
     _encode(job, source, painted)
     if first_pass is not None and source.timeline.digest() != first_pass.timeline.digest():
         # The masks belong to the frames of the first reading; these were others.

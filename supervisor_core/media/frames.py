@@ -6,7 +6,7 @@ trip through RGB. Rotation and mirroring flags are applied to the pixels here an
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -66,6 +66,13 @@ class Frame:
     def width(self) -> int:
         """Columns of the picture."""
         return int(self.luma.shape[1])
+
+    def cut(self, rows: slice, columns: slice) -> "Frame":
+        """A part of the picture (a view); the slices begin at even places."""
+        half = tuple(slice(one.start // 2, -(-one.stop // 2)) for one in (rows, columns))
+        return replace(
+            self, luma=self.luma[rows, columns], blue=self.blue[half], red=self.red[half]
+        )
 
     def same_picture(self, other: "Frame | None") -> bool:
         """True when every sample of both pictures is equal."""
