@@ -24,7 +24,8 @@ CELLS_MIN = 2
 # What appears at once and in full: below half of what any flashing name of ours rises by, above
 # four of five rises of glints on tissue.
 STRONG_RISE_MIN, STRONG_CELLS_MIN = 18.0, 3
-CHANGED_MIN, LIKENESS_MIN = 2.0, 0.75
+CHANGED_MIN = 2.0
+LETTERS_SHARE, KEPT_SHARE = 0.5, 0.75
 AROUND = np.ones((3, 3), np.uint8)
 REACH = np.ones((5, 5), np.uint8)
 SIZES, COLOUR_WEIGHT = 3, 2
@@ -150,16 +151,16 @@ class StrokeTest:
         return _pooled(cv2.absdiff(self._now.luma, self._luma_seen), self.cell_px) > CHANGED_MIN
 
     def stands(self, box: tuple[float, float, float, float]) -> bool:
-        """True when the strokes in a box (x0, y0, x1, y1) are where they were at the last look.
+        """True when the strokes that were in a box (x0, y0, x1, y1) at the last look still are.
 
         So a text is still there whatever moves behind it; one that went on by two pixels is not.
         """
         x0, y0, x1, y1 = (max(int(side), 0) for side in box)
         place = slice(y0, y1 + 1), slice(x0, x1 + 1)
         now, before = self._now.map[place], self._map_seen[place]
-        if not now.any():
-            return False
-        return bool(cv2.matchTemplate(now, before, cv2.TM_CCOEFF_NORMED)[0, 0] > LIKENESS_MIN)
+        letters = before > LETTERS_SHARE * before.max(initial=0)
+        kept, there = np.minimum(now, before)[letters].sum(), before[letters].sum()
+        return bool(there and kept > KEPT_SHARE * there)
 
     def looked_at_all(self) -> None:
         """Remembers the whole frame as looked at."""
