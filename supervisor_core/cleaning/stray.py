@@ -84,6 +84,7 @@ class _PacketLook:
         self._stream, self._size_bytes = stream, size_bytes
         self._shown = stream.codec_context.width, stream.codec_context.height
         self.samples = Ranges()
+        self._extras_seen = False
 
     def stray(self, packet: "Packet[Any]") -> bool:
         """True when a packet of the picture says or hides anything; any is noted as a sample."""
@@ -97,7 +98,15 @@ class _PacketLook:
 
     def _tells(self, frame: VideoFrame) -> bool:
         hidden_px = max(frame.width - self._shown[0], frame.height - self._shown[1])
-        return hidden_px >= _BLOCK_PX or not all(map(_belongs_to_picture, frame.side_data))
+        return hidden_px >= _BLOCK_PX or self._has_extras(frame)
+
+    def _has_extras(self, frame: VideoFrame) -> bool:
+        # The units that may stand in the stream carry none, and the container the same for all
+        # frames; looking into each frame's would tie it into a cycle and fill the memory.
+        if self._extras_seen:
+            return False
+        self._extras_seen = True
+        return not all(map(_belongs_to_picture, frame.side_data))
 
 
 def _belongs_to_picture(extra: object) -> bool:

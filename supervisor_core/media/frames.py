@@ -109,6 +109,8 @@ class VideoFrames:
         self.rate = FALLBACK_RATE
         self.aspect: Fraction | None = None
         self.colour = Colour(1, 2, 2, 2)
+        self._rotation: int | None = None
+        self._orientation = Orientation()
 
     def __iter__(self) -> Iterator[Frame]:
         with open_container(self.path) as container:
@@ -135,7 +137,7 @@ class VideoFrames:
             yield decoded
 
     def _frame(self, decoded: av.VideoFrame, start: int) -> Frame:
-        orientation = Orientation.of_frame(decoded)
+        orientation = self._orientation_of(decoded)
         if self.count == 0:
             self._learn(decoded, orientation)
         time = self._time(decoded, start)
@@ -148,6 +150,13 @@ class VideoFrames:
         self.timeline.add(time * self.time_base)
         self.count += 1
         return frame
+
+    def _orientation_of(self, decoded: av.VideoFrame) -> Orientation:
+        # Looking into a frame's side data ties it into a cycle, and hundreds of frames would wait
+        # for the garbage collector: so only where the frames begin to be turned otherwise.
+        if decoded.rotation != self._rotation:
+            self._rotation, self._orientation = decoded.rotation, Orientation.of_frame(decoded)
+        return self._orientation
 
     def _learn(self, decoded: av.VideoFrame, orientation: Orientation) -> None:
         # Converting from RGB gives BT.601; its own code (0) would tell players not to convert back.
