@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from deadline_parts import caller, place, warm, worker  # noqa: F401 - for the tests of deadlines
 from hypothesis import HealthCheck, settings
 
 # A loaded machine makes single examples slow; what a test proves never hangs on that.

@@ -1,4 +1,4 @@
-"""Work that hangs, dies or misbehaves in every way a native library can, for test_deadline.py.
+"""Work that hangs, dies or misbehaves in every way a native library can, for test_deadline*.py.
 
 Work that takes `door` and `folder` knocks at the test's door when it has begun, and leaves a
 half-written file in the folder.

@@ -28,9 +28,10 @@ from supervisor_core.pipeline.tools import Tools
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Home, Settings
 from supervisor_core.states import Cleaning
-from supervisor_core.store import Store
+from supervisor_core.store import Store, attempts
 from supervisor_core.store.arrivals import record_arrivals
 from supervisor_core.store.owners import this_process
+from supervisor_core.store.progress import Item
 
 REASONS = {reason.value: reason for reason in Reason}
 LEVELS = (Cleaning.FRAME_LEVEL, Cleaning.ROI_MASK)
@@ -203,6 +204,17 @@ class House:
         """The texts of all files that came in, wherever they are now."""
         places = ("inbox", "raw", "refused", "aside", "work", "trash")
         return sorted(text for place in places for text in self.files(place))
+
+
+def item(house: House, key: IntakeKey, index: int = 0) -> Item:
+    return house.pipeline.summary(key).items[index]
+
+
+def tries(house: House, key: IntakeKey) -> list[tuple[str, str | None, str | None, Reason | None]]:
+    found = [one.media.media for one in house.pipeline.summary(key).items if one.media]
+    with house.store.read() as connection:
+        known = attempts.of_media(connection, found)
+    return [(one.step, one.level, one.outcome, one.reason) for one in known]
 
 
 def _is_folder(path: Path) -> bool:
