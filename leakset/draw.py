@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leakset import encoding, footage, paint, paint_faint
+from leakset import encoding, footage, paint, paint_faint, paint_sudden
 from leakset.encoding import Encoding
 from leakset.scene import Scene
 from leakset.truth import Clip, Truth, blend
@@ -71,7 +71,7 @@ def _extras(row: tuple) -> dict:
     return row[4] if len(row) > 4 else {}
 
 
-_CONTROL = {"control": True}
+_CONTROL, _SHORT = {"control": True}, {"count": 44}
 _TABLE: tuple[tuple, ...] = (
     ("static_panel", "laparoscopy", LARGE, paint.panel),
     ("inside_picture", "laparoscopy", LARGE, paint.inside),
@@ -120,6 +120,16 @@ _TABLE: tuple[tuple, ...] = (
     ("odd_size", "floor", (639, 359), paint.mixed, {"encoding": Encoding(pixel_format="yuv444p")}),
     ("ten_bit", "bird", SMALL, paint.mixed, {"encoding": Encoding(pixel_format="yuv420p10le")}),
     ("two_streams", "kitchen", SMALL, paint.mixed, {"encoding": Encoding(companions=True)}),
+    ("beside_line", "meadow", SMALL, paint_sudden.beside_line, _SHORT),
+    ("instead", "laparoscopy", SMALL, paint_sudden.instead, _SHORT),
+    ("next_row", "tissue", SMALL, paint_sudden.next_row, _SHORT),
+    ("small_flash", "laparoscopy", SMALL, paint_sudden.small_flash, _SHORT),
+    ("turned_flash", "laparoscopy", MEDIUM, paint_sudden.turned_flash, _SHORT),
+    ("at_cut", "gradient", MEDIUM, paint_sudden.at_cut, _SHORT),
+    ("leaves_flash", "foliage", SMALL, paint_sudden.flash_bare, _SHORT),
+    ("same_luma", "tissue", MEDIUM, paint_sudden.same_luma, _SHORT),
+    ("jumping", "tissue", MEDIUM, paint_sudden.jumping, _SHORT),
+    ("typed", "kitchen", MEDIUM, paint_sudden.typed, _SHORT),
     ("control_laparoscopy", "laparoscopy", LARGE, paint.nothing, _CONTROL),
     ("control_meadow", "meadow", LARGE, paint.nothing, _CONTROL),
     ("control_bird", "bird", LARGE, paint.nothing, _CONTROL),

@@ -188,6 +188,42 @@ def test_a_flash_right_beside_a_known_text_is_found(at: tuple[int, int]) -> None
     assert all(covers(regions, 150, 192) for regions in found)
 
 
+def test_a_row_under_a_text_that_leaves_on_the_same_frame_is_found() -> None:
+    def rows(picture: np.ndarray, index: int) -> None:
+        picture[:] = 60
+        if 2 < index < 7:
+            write(picture, TEXT)
+        if index == 7:
+            write(picture, TEXT, (60, 232))
+
+    look = watch()
+    found = [look.look(frame) for frame in frames(9, rows)]
+    assert [covers(regions, 140, 228) for regions in found] == [index == 7 for index in range(9)]
+
+
+def test_after_a_cut_everything_may_be_new() -> None:
+    def cut(picture: np.ndarray, index: int) -> None:
+        if index == 0:
+            grain = np.random.default_rng(1).integers(0, 255, (HEIGHT // 3, WIDTH // 3), np.uint8)
+            picture[:] = cv2.resize(grain, (WIDTH, HEIGHT))[:, :, None]
+
+    test, new = StrokeTest(Eyes()), []
+    for frame in frames(3, cut):
+        new.append(test.test(test.measure(frame)) is None)
+        test.looked_at_all()
+    assert new == [True, True, False]
+
+
+def test_a_flash_over_leaves_rises() -> None:
+    def leaves(picture: np.ndarray, index: int) -> None:
+        grain = np.random.default_rng(1).integers(20, 120, (HEIGHT // 4, WIDTH // 4), np.uint8)
+        picture[:] = cv2.resize(grain, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)[:, :, None]
+        if index == 3:
+            write(picture)
+
+    assert [strong > 0 for strong, _ in test_of(frames(5, leaves))] == [False, False, True, False]
+
+
 def test_patches_join_and_touch() -> None:
     one, other = Patch(0, 0, 2, 3), Patch(1, 2, 4, 5)
     assert one.touches(other)

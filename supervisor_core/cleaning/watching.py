@@ -60,7 +60,8 @@ class Watch:
 
     def look(self, frame: Frame, strokes: Strokes | None = None) -> list[Region]:
         """Returns the text regions of the next frame, whose strokes may be measured already."""
-        risen = self.test.test(strokes or self.test.measure(frame))
+        strokes = strokes or self.test.measure(frame)
+        risen = self.test.test(strokes, self._known(strokes.sums.shape[1:]))
         eyes = self.test.eyes
         if risen is None or frame.index - self._looked >= eyes.look_every:
             return self._look_everywhere(frame)
@@ -71,6 +72,12 @@ class Watch:
         if wanted.any():
             return self._look_at_parts(frame, wanted)
         return self.regions
+
+    def _known(self, shape: tuple[int, ...]) -> Cells:
+        known = np.zeros(shape, np.bool_)
+        for region in self.regions:
+            known[self._patch(region, known).cells] = True
+        return known
 
     def _lost(self, cells: Cells) -> Cells:
         """The cells of known texts that are no longer what or where they were."""
