@@ -24,7 +24,7 @@ CELLS_MIN = 2
 # What appears at once and in full: below half of what any flashing name of ours rises by, above
 # four of five rises of glints on tissue. It may be a small part of the strokes of leaves.
 STRONG_RISE_MIN, STRONG_SHARE, STRONG_CELLS_MIN = 18.0, 0.2, 3
-# In eleven clips 95 of 100 frames are below, and 93 of 100 cuts from one clip to another above.
+# Of 490 frames of ten clips 486 are below it, of 55 cuts between eleven clips 53 above.
 CUT_SHARE = 0.5
 CHANGED_MIN = 2.0
 LETTERS_SHARE, KEPT_SHARE = 0.5, 0.75
