@@ -165,7 +165,7 @@ def test_every_file_there_is_comes_to_an_end(tmp_path: Path, shared_data: Path) 
         "corrupt/corrupted_h264.mp4": ("imported", "raw_aside", "DECODE_FAILED"),
         "corrupt/empty_file.png": ("refused", None, "FILE_EMPTY"),
         "corrupt/invalid_userdata.mp4": ("refused", None, "FRAME_EXTRACTION_FAILED"),
-        "medical/truth.json": ("refused", None, "DISGUISED_FILE"),
+        "medical/truth.json": ("refused", None, "UNSUPPORTED_CONTAINER"),
     }
     assert all(fate["verified"] for fate in taken.fates.values() if fate["level"] == "frame_level")
     assert not [path for path in (taken.home / "inbox").rglob("*") if path.is_file()]

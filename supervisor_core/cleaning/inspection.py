@@ -6,7 +6,7 @@ back in memory, and a video in which nothing was found need not be encoded at al
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -74,7 +74,10 @@ class Inspector:
     def __init__(self, detector: TextDetector, reader: TextReader, eyes: Eyes) -> None:
         self._reader = reader
         self._plain = Watch(detector, reader, StrokeTest(eyes))
-        self._faint = Watch(detector, reader, StrokeTest(eyes))
+        # One mean is many frames: what lasts for one of them has lasted.
+        self._faint = Watch(
+            detector, reader, StrokeTest(replace(eyes, faint_frames=1, known_every=1))
+        )
         self._mean = Mean(eyes.mean_of)
         self._faint_read: dict[Region, Reading] = {}
         self._tracker = Tracker()

@@ -16,7 +16,7 @@ from rapidocr.ch_ppocr_rec import TextRecOutput
 from supervisor_core.cleaning.detector import Picture, Quad
 
 CROP_HEIGHT = 48
-CROP_WIDTH_MAX = 1600
+CROP_WIDTH_MAX, PADDED_WIDTH = 1600, 96
 # Masks are drawn wider than the line; the neighbouring line in the margin would disturb reading.
 MASK_MARGIN = 0.18
 READABLE_SCORE, CERTAIN_SCORE = 0.7, 0.85
@@ -58,6 +58,8 @@ class TextReader:
             params={
                 "Global.log_level": "critical",
                 "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+                # Its 320 would fill up short crops with grey: slower, and first letters got lost.
+                "Rec.rec_img_shape": [3, CROP_HEIGHT, PADDED_WIDTH],
             }
         )
 
