@@ -77,7 +77,7 @@ class Region:
 
 
 class TextDetector:
-    """Finds text regions in pictures, also in several threads at once.
+    """Finds text regions in one picture at a time.
 
     `scale` is the size of the network's input relative to the picture: verification looks at
     another scale than masking does, so that the two do not share a blind spot.

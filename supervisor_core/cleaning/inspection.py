@@ -1,4 +1,4 @@
-"""Every frame is looked at, once, before any is written.
+"""Every frame is inspected, once, before any is written.
 
 Cleaning reads the source twice: this pass finds what has to be masked on which frame, the next one
 paints. A mask can so begin before the frame on which its text was first seen, with no frame held
@@ -32,7 +32,7 @@ READ_AGAIN_AT, READ_EVERY = frozenset({1, 3}), 10
 
 @dataclass(frozen=True)
 class Inspection:
-    """What looking at every frame has found; `frames_inspected` counts those really looked at."""
+    """What looking at every frame has found; `frames_inspected` counts those really tested."""
 
     frames_inspected: int
     tracks: tuple[Track, ...]

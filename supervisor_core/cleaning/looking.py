@@ -1,9 +1,9 @@
-"""Looking for text in pictures: a plain look at every one, a second look for what is faint.
+"""What is looked at for text: a picture as it is, or a mean of many for what is faint.
 
-The plain look runs on each frame. Faint text (translucent, or near its background's brightness)
-often escapes it on a single frame, so every few frames the mean of the last ones is looked at too,
-its contrast evened out: what stands still over a moving picture comes forward there. Such a find
-counts only when it can be read, since evened-out noise looks like writing to the network.
+Faint text (translucent, or near its background's brightness) often escapes a look at one frame, so
+every few frames the mean of the last ones is looked at too, its contrast evened out: what stands
+still over a moving picture comes forward there. Such a find counts only when it can be read, since
+evened-out noise looks like writing to the network.
 """
 
 import cv2
@@ -41,12 +41,17 @@ class Mean:
         self._count = 0
 
     def add(self, frame: Frame) -> "Evened | None":
-        """Takes in a frame; returns the evened-out mean when it completes a group."""
+        """Takes in a frame; returns the evened-out mean of a group that is complete.
+
+        A group ends early where the picture's size changes.
+        """
+        ended = None
         if self._sum is None or self._sum.shape != frame.luma.shape:
-            self._sum, self._count = np.zeros(frame.luma.shape, np.float32), 0
+            ended = self.flush(frame.index)
+            self._sum = np.zeros(frame.luma.shape, np.float32)
         cv2.accumulate(frame.luma, self._sum)
         self._count += 1
-        return self.flush(frame.index) if self._count == self._frames else None
+        return self.flush(frame.index) if self._count == self._frames else ended
 
     def flush(self, index: int) -> "Evened | None":
         """Returns the evened-out mean of the frames so far, None when there are none."""

@@ -41,10 +41,11 @@ Sums = NDArray[np.float32]
 class Eyes:
     """How to look; verification does it otherwise than masking, so they share no blind spot.
 
-    `cell_px` is the side of a cell (a multiple of 8) and `stroke_px` how thick strokes may be. At
-    every so many frames there is a look at strokes that rise a little at a time (`faint_every`), at
-    known texts that have moved (`known_every`), at the mean of the frames in between
-    (`mean_of`), and at everything (`look_every`); masks are held for longer than the first two.
+    `cell_px` is the side of a cell (a multiple of 8) and `stroke_px` how thick strokes may be.
+    Strokes that rise a little at a time are looked at once they have lasted `faint_frames`. Every
+    so many frames there is a look at known texts that have changed (`known_every`), at the mean of
+    the frames in between (`mean_of`) and at everything (`look_every`); masks are held for longer
+    than the first two.
     """
 
     cell_px: int = 16

@@ -24,7 +24,7 @@ from supervisor_core.reasons import Reason
 def verify_video(job: Job, report: CleanReport) -> tuple[int, int, bool, bool]:
     """Returns frames, readable texts, whether the frames match, whether anything is stray."""
     source = VideoFrames(job.destination)
-    look = second_inspector()
+    look = second_inspector(job.mask)
     size = even(report.width), even(report.height)
     same_size = True
 
@@ -44,7 +44,7 @@ def verify_video(job: Job, report: CleanReport) -> tuple[int, int, bool, bool]:
 def verify_still(job: Job, report: CleanReport) -> tuple[int, int, bool, bool]:
     """Returns 1, readable texts, whether the size matches, whether anything is stray."""
     picture = read_still(job.destination)
-    look = second_inspector()
+    look = second_inspector(job.mask)
     inspection = look.inspect([frame_of(picture, 0, 0)])
     matches = picture.shape[:2] == (report.height, report.width)
     return 1, _left(job, inspection), matches, stray_in_still(job.destination, report.output)

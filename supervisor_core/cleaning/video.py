@@ -47,7 +47,7 @@ def clean_video(job: Job) -> Cleaned:
     if job.level is Level.ROI_MASK:
         return _write(job, Inspection(0, ()), first_pass=None)
     source = open_frames(job)
-    inspection = inspector().inspect(_counted(source, job, passes_done=0))
+    inspection = inspector(job.mask).inspect(_counted(source, job, passes_done=0))
     if source.count != inspection.frames_inspected:
         raise Failed(Reason.INTERNAL_ERROR, frames=source.count)
     if _may_rewrap(job, inspection, source):

@@ -5,9 +5,7 @@ longer what it was, the detector looks at that part of the picture; all else is 
 last look. Now and then it looks at everything, in case both have overlooked something.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -24,7 +22,6 @@ AROUND = np.ones((3, 3), np.uint8)
 # A text that reaches the rim of a part may go on beyond it.
 RIM_PX, GROWTHS = 3.0, 6
 ROOM_PX = 8
-THREADS = 2
 
 
 @dataclass
@@ -135,7 +132,7 @@ class Watch:
         shares = (patch.area * self.test.cell_px**2 / frame.luma.size for patch in patches)
         self.effort.frames += sum(shares)
         places = [patch.pixels(self.test.cell_px) for patch in patches]
-        return list(_pool().map(lambda place: self.detector.find_in_part(frame, *place), places))
+        return [self.detector.find_in_part(frame, *place) for place in places]
 
     def _grown(self, looked: _Looked, cells: Cells) -> Patch:
         """The part, larger where a text reaches its rim and the picture goes on."""
@@ -165,12 +162,6 @@ class Watch:
             if set(closed) == set(patches):
                 return closed
             patches = closed
-
-
-@lru_cache(maxsize=1)
-def _pool() -> ThreadPoolExecutor:
-    """Threads for parts of a picture, each too small to keep both cores busy alone."""
-    return ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="look")
 
 
 def part_around(frame: Frame, region: Region) -> tuple[Picture, Quad]:

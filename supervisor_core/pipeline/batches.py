@@ -6,6 +6,7 @@ item is written, its lease is looked at again in the same transaction.
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -66,23 +67,23 @@ class Tally:
     waiting: Counter[Reason] = field(default_factory=Counter)
 
 
-class Work(Generic[T]):
+class Work(ABC, Generic[T]):
     """What a step does with one claim, and how it is written; each step has its own."""
 
     step: Step
 
+    @abstractmethod
     def do(self, claim: Claim, attempt: Attempt, on_progress: Progress | None) -> T:
         """The work itself, outside of any transaction; raises `Failed`."""
-        raise NotImplementedError
 
     def before(self, results: Sequence[Result[T]]) -> None:
         """What must be kept before the results count; raises `Failed` when it can't be."""
 
+    @abstractmethod
     def write(
         self, connection: Connection, results: Sequence[tuple[Media, Result[T]]]
     ) -> Sequence[Media]:
         """Writes results and returns the new states of their media, leases still held."""
-        raise NotImplementedError
 
 
 class Batch(Generic[T]):
