@@ -22,7 +22,7 @@ def reasons_page() -> str:
         "# Reasons",
         "",
         "Every outcome that is not success has exactly one of these. This page is made from",
-        "`supervisor_core/reasons.py`.",
+        "`supervisor_core/reasons.toml`.",
         "",
         "| class | what follows |",
         "|---|---|",

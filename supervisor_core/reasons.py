@@ -8,7 +8,10 @@ Retrying reads the reason's class, never a text. A message is made of the reason
 numbers; names from outside, text read from pictures and paths never enter it.
 """
 
-from enum import StrEnum
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum, auto
+from pathlib import Path
 
 
 class Class(StrEnum):
@@ -20,279 +23,122 @@ class Class(StrEnum):
     BUG = "bug"
 
 
-class Reason(StrEnum):
-    """Every outcome that is not success, with its class, a plain sentence and the next step."""
+@dataclass(frozen=True)
+class _Told:
+    """What the table says of one reason."""
 
     class_: Class
     sentence: str
     next_step: str
 
-    def __new__(cls, value: str, class_: Class, sentence: str, next_step: str) -> "Reason":
-        """Builds a member whose value is the code and whose texts are attributes."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.class_ = class_
-        member.sentence = sentence
-        member.next_step = next_step
-        return member
+
+def _table() -> dict[str, _Told]:
+    rows = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    return {
+        code: _Told(Class(row["class"]), row["sentence"], row["next_step"])
+        for code, row in rows.items()
+    }
+
+
+_TOLD = _table()
+
+
+class Reason(StrEnum):
+    """Every outcome that is not success; what is to be said of each stands in `reasons.toml`."""
+
+    @staticmethod
+    def _generate_next_value_(name: str, *_: object) -> str:
+        """The code is the name; one that the table does not explain can't be made."""
+        _TOLD[name]
+        return name
+
+    @property
+    def class_(self) -> Class:
+        """Whether trying again can help, and who can change it."""
+        return _TOLD[self].class_
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in plain words."""
+        return _TOLD[self].sentence
+
+    @property
+    def next_step(self) -> str:
+        """What to do about it."""
+        return _TOLD[self].next_step
 
     @property
     def transient(self) -> bool:
         """True when the same work may succeed later without anybody changing anything."""
         return self.class_ is Class.TRANSIENT
 
-    FILE_NOT_FOUND = (
-        "FILE_NOT_FOUND",
-        Class.PERMANENT,
-        "The file is no longer there.",
-        "Drop the file into the inbox again.",
-    )
-    FILE_EMPTY = (
-        "FILE_EMPTY",
-        Class.PERMANENT,
-        "The file has no content.",
-        "Copy it again from its source; the empty file is kept in refused/.",
-    )
-    FILE_TOO_LARGE = (
-        "FILE_TOO_LARGE",
-        Class.PERMANENT,
-        "The file is larger than its profile allows.",
-        "Use a profile with a higher limit, for example: ingest --profile archive.",
-    )
-    FILE_TOO_LONG = (
-        "FILE_TOO_LONG",
-        Class.PERMANENT,
-        "The video is longer than its profile allows.",
-        "Use a profile with a higher limit, for example: ingest --profile archive.",
-    )
-    FILE_CHANGED = (
-        "FILE_CHANGED",
-        Class.TRANSIENT,
-        "The file changed while it was being read.",
-        "Wait until the upload is complete; the item is taken again by itself.",
-    )
-    NOT_A_FILE = (
-        "NOT_A_FILE",
-        Class.PERMANENT,
-        "This is a link, a pipe or a device, not a regular file.",
-        "Put the media file itself into the inbox.",
-    )
-    FILE_NOT_READABLE = (
-        "FILE_NOT_READABLE",
-        Class.CONFIG,
-        "The program has no permission to read this file or to take it from its folder.",
-        "Give the user that runs the program access to the file and its folder.",
-    )
-    PICTURE_TOO_LARGE = (
-        "PICTURE_TOO_LARGE",
-        Class.PERMANENT,
-        "The picture has more pixels than can be worked on.",
-        "Scale it down at its source; a damaged or hostile header may also claim such a size.",
-    )
-    UNSUPPORTED_CODEC = (
-        "UNSUPPORTED_CODEC",
-        Class.PERMANENT,
-        "The video's codec is not in its profile's list.",
-        "Convert the video, or use a profile that accepts its codec.",
-    )
-    UNSUPPORTED_CONTAINER = (
-        "UNSUPPORTED_CONTAINER",
-        Class.PERMANENT,
-        "The file's format is not one that this profile accepts.",
-        "Convert the file, or use a profile that accepts its format.",
-    )
-    DISGUISED_FILE = (
-        "DISGUISED_FILE",
-        Class.PERMANENT,
-        "The content is not what the file's name says.",
-        "Check where the file comes from; a playlist or text posing as media is never opened.",
-    )
-    NO_VIDEO_STREAM = (
-        "NO_VIDEO_STREAM",
-        Class.PERMANENT,
-        "The file holds no picture stream.",
-        "Check the source; sound alone is not taken in.",
-    )
-    METADATA_EXTRACTION_FAILED = (
-        "METADATA_EXTRACTION_FAILED",
-        Class.PERMANENT,
-        "The file's header can't be read.",
-        "The file is damaged or cut short: copy it again from its source.",
-    )
-    FRAME_EXTRACTION_FAILED = (
-        "FRAME_EXTRACTION_FAILED",
-        Class.PERMANENT,
-        "No frame can be read from the file.",
-        "The file is damaged: copy it again from its source.",
-    )
-    DECODE_FAILED = (
-        "DECODE_FAILED",
-        Class.PERMANENT,
-        "The picture data is damaged part of the way through.",
-        "Copy the file again from its source; the raw file is kept aside.",
-    )
-    ENCODE_FAILED = (
-        "ENCODE_FAILED",
-        Class.PERMANENT,
-        "The cleaned file can't be written in a supported form.",
-        "The raw file is kept aside; report the picture's size and format.",
-    )
-    TIMEOUT = (
-        "TIMEOUT",
-        Class.TRANSIENT,
-        "The work did not end within its limit and was killed.",
-        "It is tried again; if it stays, raise the limit or look at the machine's load.",
-    )
-    WORKER_CRASHED = (
-        "WORKER_CRASHED",
-        Class.TRANSIENT,
-        "The child process that did the work died.",
-        "It is tried again; if it stays, look at memory and at the kernel's log.",
-    )
-    VERIFICATION_TIMEOUT = (
-        "VERIFICATION_TIMEOUT",
-        Class.TRANSIENT,
-        "Reading the cleaned file again did not end within its limit.",
-        "The item stays aside and is cleaned again later.",
-    )
-    RESIDUAL_TEXT = (
-        "RESIDUAL_TEXT",
-        Class.PERMANENT,
-        "Readable text was left in the cleaned file.",
-        "The item went one level down; look at it before anything else.",
-    )
-    RESIDUAL_METADATA = (
-        "RESIDUAL_METADATA",
-        Class.PERMANENT,
-        "The cleaned file carries metadata or streams that policy forbids.",
-        "The item went one level down; report its format.",
-    )
-    FRAMES_MISSING = (
-        "FRAMES_MISSING",
-        Class.PERMANENT,
-        "The cleaned file does not hold the same frames at the same times.",
-        "The item went one level down; report its format.",
-    )
-    NOT_VERIFIED = (
-        "NOT_VERIFIED",
-        Class.PERMANENT,
-        "The item is not proven clean, so nothing may read it.",
-        "See why with: status; it is cleaned again when its cause is gone.",
-    )
-    CLEANING_NOT_REQUIRED = (
-        "CLEANING_NOT_REQUIRED",
-        Class.CONFIG,
-        "The profile says that nothing has to be masked, so there is nothing to do.",
-        "Use another profile, or copy the file as it is.",
-    )
-    NO_STORE = (
-        "NO_STORE",
-        Class.CONFIG,
-        "There is no store in this home.",
-        "Set SUPERVISOR_HOME to the right folder, or take something in first with: ingest.",
-    )
-    UNKNOWN_INTAKE = (
-        "UNKNOWN_INTAKE",
-        Class.PERMANENT,
-        "The store knows no intake with this key.",
-        "See the intakes with: status.",
-    )
-    DISK_FULL = (
-        "DISK_FULL",
-        Class.TRANSIENT,
-        "There is not enough free space.",
-        "Free space on the disk of SUPERVISOR_HOME; the work is taken up again by itself.",
-    )
-    IO_ERROR = (
-        "IO_ERROR",
-        Class.TRANSIENT,
-        "The disk refused to read or write.",
-        "Look at the kernel's log and the disk's health; the work is tried again.",
-    )
-    LEASE_LOST = (
-        "LEASE_LOST",
-        Class.TRANSIENT,
-        "Another run took the item over while this one was slow.",
-        "Nothing to do: the other run finishes the item.",
-    )
-    ITEM_BUSY = (
-        "ITEM_BUSY",
-        Class.TRANSIENT,
-        "Another run is working on the same content.",
-        "Nothing to do: this run waits for the other, and is started again if that takes long.",
-    )
-    STORE_BUSY = (
-        "STORE_BUSY",
-        Class.TRANSIENT,
-        "The store was locked for too long.",
-        "Try again; if it stays, see which process holds the lock with: doctor.",
-    )
-    STORE_DAMAGED = (
-        "STORE_DAMAGED",
-        Class.CONFIG,
-        "The store can't be opened.",
-        "Keep the file, restore the last backup, then run: doctor.",
-    )
-    KEY_MISSING = (
-        "KEY_MISSING",
-        Class.CONFIG,
-        "The key of the restricted store is missing or does not fit.",
-        "Put the key back in SUPERVISOR_RESTRICTED_KEY or in its key file.",
-    )
-    UNKNOWN_PROFILE = (
-        "UNKNOWN_PROFILE",
-        Class.CONFIG,
-        "No profile has this name.",
-        "Use one of the profiles that doctor lists, or add a file to profiles/.",
-    )
-    UNKNOWN_DEVICE = (
-        "UNKNOWN_DEVICE",
-        Class.CONFIG,
-        "No mask has this device's name.",
-        "Use one of the devices that doctor lists, or add a mask file.",
-    )
-    MASK_OUT_OF_FRAME = (
-        "MASK_OUT_OF_FRAME",
-        Class.CONFIG,
-        "The device's image region lies outside this picture.",
-        "Correct the mask file or the source's device.",
-    )
-    BAD_CONFIGURATION = (
-        "BAD_CONFIGURATION",
-        Class.CONFIG,
-        "A setting or configuration file is not valid.",
-        "Run doctor: it names the setting.",
-    )
-    DEPENDENCY_MISSING = (
-        "DEPENDENCY_MISSING",
-        Class.CONFIG,
-        "Something this needs is not installed.",
-        "Run make setup again, then doctor.",
-    )
-    ALREADY_RUNNING = (
-        "ALREADY_RUNNING",
-        Class.TRANSIENT,
-        "Daemon and webserver already run on this home.",
-        "Use those, or stop them first.",
-    )
-    PORT_IN_USE = (
-        "PORT_IN_USE",
-        Class.TRANSIENT,
-        "Another program listens on this port.",
-        "Stop it, or choose another port with: up --port.",
-    )
-    CANCELLED = (
-        "CANCELLED",
-        Class.TRANSIENT,
-        "Somebody stopped the work.",
-        "Start it again when it is wanted.",
-    )
-    INTERNAL_ERROR = (
-        "INTERNAL_ERROR",
-        Class.BUG,
-        "The program made a mistake.",
-        "Report it with the exception type and place that are shown.",
-    )
+    FILE_NOT_FOUND = auto()
+    FILE_EMPTY = auto()
+    FILE_TOO_LARGE = auto()
+    FILE_TOO_LONG = auto()
+    FILE_CHANGED = auto()
+    NOT_A_FILE = auto()
+    FILE_NOT_READABLE = auto()
+    PICTURE_TOO_LARGE = auto()
+    UNSUPPORTED_CODEC = auto()
+    UNSUPPORTED_CONTAINER = auto()
+    DISGUISED_FILE = auto()
+    NO_VIDEO_STREAM = auto()
+    METADATA_EXTRACTION_FAILED = auto()
+    FRAME_EXTRACTION_FAILED = auto()
+    DECODE_FAILED = auto()
+    ENCODE_FAILED = auto()
+    TIMEOUT = auto()
+    WORKER_CRASHED = auto()
+    VERIFICATION_TIMEOUT = auto()
+    RESIDUAL_TEXT = auto()
+    RESIDUAL_METADATA = auto()
+    FRAMES_MISSING = auto()
+    NOT_VERIFIED = auto()
+    CLEANING_NOT_REQUIRED = auto()
+    NO_STORE = auto()
+    UNKNOWN_INTAKE = auto()
+    DISK_FULL = auto()
+    IO_ERROR = auto()
+    LEASE_LOST = auto()
+    ITEM_BUSY = auto()
+    STORE_BUSY = auto()
+    STORE_DAMAGED = auto()
+    RESTRICTED_KEY_MISSING = auto()
+    UNKNOWN_PROFILE = auto()
+    UNKNOWN_DEVICE = auto()
+    MASK_OUT_OF_FRAME = auto()
+    BAD_CONFIGURATION = auto()
+    DEPENDENCY_MISSING = auto()
+    ALREADY_RUNNING = auto()
+    PORT_IN_USE = auto()
+    CANCELLED = auto()
+    INTERNAL_ERROR = auto()
+    ADDRESS_FORBIDDEN = auto()
+    STORAGE_NOT_CONFIGURED = auto()
+    STORAGE_DENIED = auto()
+    STORAGE_UNREACHABLE = auto()
+    HTTP_ERROR = auto()
+    TRANSPORT_ERROR = auto()
+    CHECKSUM_MISMATCH = auto()
+    OLLAMA_DOWN = auto()
+    BLOCKED_BY_OLLAMA = auto()
+    MODEL_MISSING = auto()
+    MODEL_BUSY = auto()
+    MODEL_ERROR = auto()
+    MODEL_HOST_FORBIDDEN = auto()
+    NOT_AN_ANSWER = auto()
+    ANSWER_TOO_LARGE = auto()
+    INVALID_JSON = auto()
+    PARSE_ERROR = auto()
+    SCHEMA_MISMATCH = auto()
+    MISSING_KEY = auto()
+    INVALID_IMAGE = auto()
+    TOO_LARGE_FOR_VISION = auto()
+    NO_USABLE_FRAME = auto()
+    ATTEMPTS_USED_UP = auto()
+    CHILD_SPAWN_FAILED = auto()
+    KILL_FAILED = auto()
 
 
 Fact = int | float | str

@@ -364,7 +364,7 @@ def test_a_passing_cause_is_tried_again(house: House) -> None:
     assert steps(result, "STEP_UP_FOR_RETRY") == ["videos"]
 
 
-@pytest.mark.parametrize("reason", [Reason.KEY_MISSING, Reason.LEASE_LOST])
+@pytest.mark.parametrize("reason", [Reason.RESTRICTED_KEY_MISSING, Reason.LEASE_LOST])
 def test_a_cause_that_stays_is_not(house: House, reason: Reason) -> None:
     result = run_troubled(house, Failed(reason))
     assert not result.success

@@ -116,9 +116,9 @@ def devices(settings: Settings) -> Finding:
     ("breaking", "check", "reason"),
     [
         (open_folder, doctor_home.folders, Reason.BAD_CONFIGURATION),
-        (open_key, doctor_home.key, Reason.KEY_MISSING),
-        (other_key, doctor_home.key, Reason.KEY_MISSING),
-        (no_key, doctor_home.key, Reason.KEY_MISSING),
+        (open_key, doctor_home.key, Reason.RESTRICTED_KEY_MISSING),
+        (other_key, doctor_home.key, Reason.RESTRICTED_KEY_MISSING),
+        (no_key, doctor_home.key, Reason.RESTRICTED_KEY_MISSING),
         (broken_store, doctor_home.store, Reason.STORE_DAMAGED),
         (broken_profile, doctor_home.profiles, Reason.BAD_CONFIGURATION),
         (broken_mask, devices, Reason.BAD_CONFIGURATION),

@@ -277,7 +277,7 @@ def test_without_its_key_the_restricted_file_stays_shut_and_whole(
             changes = {"restricted_key": "it's another"}
     with pytest.raises(Failed) as caught, open_store(tmp_path, **changes).restricted():
         pass
-    assert caught.value.reason is Reason.KEY_MISSING
+    assert caught.value.reason is Reason.RESTRICTED_KEY_MISSING
     key.write_text(kept)
     key.chmod(0o600)
     with open_store(tmp_path).restricted() as connection:

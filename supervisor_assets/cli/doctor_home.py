@@ -67,7 +67,7 @@ def key(settings: Settings) -> Finding:
     if not settings.restricted_key and path.is_file() and _mode(path) & 0o077:
         said = "others may read its key file"
         fix = "Run chmod 600 on it, then make a new key if anybody else could have read it."
-        return Finding("restricted store", State.FAILED, said, fix, Reason.KEY_MISSING)
+        return Finding("restricted store", State.FAILED, said, fix, Reason.RESTRICTED_KEY_MISSING)
     if not (settings.home / "store" / "restricted.duckdb").is_file():
         return warning("restricted store", "not there yet", "It is made when it is first needed.")
     with existing_store(settings).restricted():

@@ -10,7 +10,7 @@ STOPPING = frozenset(
     {
         Reason.BAD_CONFIGURATION,
         Reason.DEPENDENCY_MISSING,
-        Reason.KEY_MISSING,
+        Reason.RESTRICTED_KEY_MISSING,
         Reason.STORE_DAMAGED,
         Reason.UNKNOWN_PROFILE,
     }

@@ -60,7 +60,7 @@ class Pipeline:
 
     Every step leaves alone what the store already holds, takes hold of what it works on, and gives
     each item its own limit: one bad item never stops the others. A step raises `Failed` only when
-    nothing can go on: STORE_BUSY, STORE_DAMAGED, KEY_MISSING, BAD_CONFIGURATION,
+    nothing can go on: STORE_BUSY, STORE_DAMAGED, RESTRICTED_KEY_MISSING, BAD_CONFIGURATION,
     DEPENDENCY_MISSING, UNKNOWN_PROFILE, DISK_FULL, IO_ERROR. What happened to the items is in its
     report.
     """

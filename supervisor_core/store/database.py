@@ -132,7 +132,7 @@ def _told(name: str) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         if "Wrong encryption key" in str(error):
-            raise Failed(Reason.KEY_MISSING, key="does_not_fit") from None
+            raise Failed(Reason.RESTRICTED_KEY_MISSING, key="does_not_fit") from None
         reason = _reason(error)
         raise Failed(reason, store=name, error=type(error).__name__, place=_place(error)) from None
     except RuntimeError as error:

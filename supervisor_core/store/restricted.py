@@ -29,7 +29,7 @@ class Encrypted:
         connection.execute(f"LOAD {quoted(_crypto_extension())}")
 
     def options(self, path: Path) -> str:
-        """The key; raises `Failed(KEY_MISSING)` when there is none."""
+        """The key; raises `Failed(RESTRICTED_KEY_MISSING)` when there is none."""
         return f"ENCRYPTION_KEY {quoted(self._key(may_make=path.suffix == '.part'))}"
 
     def _key(self, *, may_make: bool) -> str:
@@ -76,9 +76,11 @@ def _read_key(path: Path) -> str:
         mode = path.stat().st_mode
         key = path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError):
-        raise Failed(Reason.KEY_MISSING, key="not_found") from None
+        raise Failed(Reason.RESTRICTED_KEY_MISSING, key="not_found") from None
     if mode & 0o077:
-        raise Failed(Reason.KEY_MISSING, key="readable_by_others", mode=f"{mode & 0o777:o}")
+        raise Failed(
+            Reason.RESTRICTED_KEY_MISSING, key="readable_by_others", mode=f"{mode & 0o777:o}"
+        )
     if not key:
-        raise Failed(Reason.KEY_MISSING, key="empty")
+        raise Failed(Reason.RESTRICTED_KEY_MISSING, key="empty")
     return key

@@ -1,0 +1,25 @@
+"""The closed list of reasons: everything in the table is a member, and each says what to do."""
+
+import pickle
+
+import pytest
+
+from supervisor_core import reasons
+from supervisor_core.reasons import Class, Failed, Reason
+
+
+def test_the_table_and_the_enum_hold_the_same_codes() -> None:
+    assert {reason.value for reason in Reason} == set(reasons._table())
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_is_a_sentence_and_a_next_step(reason: Reason) -> None:
+    assert reason.sentence.endswith(".")
+    assert reason.next_step
+    assert reason.transient == (reason.class_ is Class.TRANSIENT)
+
+
+def test_a_failure_survives_the_way_to_another_process() -> None:
+    failed = pickle.loads(pickle.dumps(Failed(Reason.OLLAMA_DOWN, status=503)))
+    assert failed.reason is Reason.OLLAMA_DOWN
+    assert str(failed) == "OLLAMA_DOWN: The model server does not answer. (status=503)"
