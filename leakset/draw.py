@@ -130,6 +130,8 @@ _TABLE: tuple[tuple, ...] = (
     ("same_luma", "tissue", MEDIUM, paint_sudden.same_luma, _SHORT),
     ("jumping", "tissue", MEDIUM, paint_sudden.jumping, _SHORT),
     ("typed", "kitchen", MEDIUM, paint_sudden.typed, _SHORT),
+    ("lone_full_hd", "gradient", FULL, paint.lone, {"count": 30}),
+    ("lone_1440", "gradient", (2560, 1440), paint.lone, {"count": 25}),
     ("control_laparoscopy", "laparoscopy", LARGE, paint.nothing, _CONTROL),
     ("control_meadow", "meadow", LARGE, paint.nothing, _CONTROL),
     ("control_bird", "bird", LARGE, paint.nothing, _CONTROL),

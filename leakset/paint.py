@@ -78,6 +78,13 @@ def crossing(scene: Scene) -> None:
     scene.marks.append(Mark("name", line, (255, 255, 255), shots, outline=(0, 0, 0)))
 
 
+def lone(scene: Scene) -> None:
+    """One small line in the corner of a large calm picture, from the first frame to the last."""
+    for frame in scene.frames:
+        frame[:] = 160 + scene.rng.integers(0, 6, frame.shape, np.uint8)
+    scene.put("name", scene.person().name, (0.93, 0.95), size_px=17)
+
+
 def small(*, capital: bool) -> Painter:
     """13 pixel text: either the font's size or the height of its capitals."""
 
