@@ -122,6 +122,8 @@ class Reason(StrEnum):
     TRANSPORT_ERROR = auto()
     CHECKSUM_MISMATCH = auto()
     OLLAMA_DOWN = auto()
+    OLLAMA_UNREACHABLE = auto()
+    NO_MODELS = auto()
     BLOCKED_BY_OLLAMA = auto()
     MODEL_MISSING = auto()
     MODEL_BUSY = auto()

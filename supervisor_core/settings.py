@@ -99,6 +99,106 @@ class Settings(BaseSettings):
         default=86400.0, gt=0, description="The wait doubles with each round up to this."
     )
 
+    # Files elsewhere: object storage and web servers. Credentials are AWS_* of the environment.
+    s3_bucket: str | None = Field(
+        default=None, description="Bucket that is looked through for new files; none is looked at."
+    )
+    s3_prefix: str = Field(default="", description="Only keys that begin with this are taken in.")
+    s3_endpoint: str | None = Field(
+        default=None, description="Address of an S3 storage other than AWS, such as MinIO."
+    )
+    s3_region: str | None = Field(
+        default=None, description="Region of the buckets; by default AWS_DEFAULT_REGION."
+    )
+    s3_every_s: float = Field(
+        default=30.0, ge=1, description="Time between two looks for new keys in the bucket."
+    )
+    s3_full_every_s: float = Field(
+        default=600.0,
+        ge=1,
+        description="Time between two looks through all keys, which find what came out of order.",
+    )
+    s3_write_bucket: str | None = Field(
+        default=None, description="Bucket that verified files are written to; none is written to."
+    )
+    s3_write_prefix: str = Field(
+        default="", description="What the keys of written files begin with."
+    )
+    allowed_hosts: str = Field(
+        default="",
+        description="Hosts, separated by commas, that files may be fetched from though private.",
+    )
+    fetch_connect_s: float = Field(
+        default=10.0, gt=0, description="Longest wait for a connection when a file is fetched."
+    )
+    fetch_silence_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="A connection that brings nothing for this long is given up.",
+    )
+    fetch_base_s: float = Field(
+        default=60.0, gt=0, description="Limit to fetch one file, whatever its size."
+    )
+    fetch_s_per_gb: float = Field(
+        default=2000.0, ge=0, description="Added to that for each GB that has arrived."
+    )
+    fetch_tries: int = Field(
+        default=4, ge=1, description="How often a broken connection is tried in one fetch."
+    )
+    fetch_lanes: int = Field(
+        default=4, ge=1, le=32, description="Connections at once for a large object."
+    )
+    fetch_max_bytes: int = Field(
+        default=100 * 1024**3, gt=0, description="Largest file that is fetched at all."
+    )
+
+    # The model server.
+    ollama_url: str = Field(
+        default="http://127.0.0.1:11434", description="Where the model server listens."
+    )
+    model: str = Field(
+        default="qwen2.5vl:7b", min_length=1, description="The model, by its exact name there."
+    )
+    model_hosts: str = Field(
+        default="",
+        description="Hosts, separated by commas, that pictures may be sent to beside this machine;"
+        " `ollama.com` stands for cloud models.",
+    )
+    model_connect_s: float = Field(
+        default=3.0, gt=0, description="Longest wait for a connection to the model server."
+    )
+    model_read_s: float = Field(
+        default=300.0, gt=0, description="Longest silence of the model server; it may be loading."
+    )
+    model_total_s: float = Field(default=600.0, gt=0, description="Limit of one question.")
+    model_health_s: float = Field(
+        default=3.0, gt=0, description="Limit of the look whether the model server is well."
+    )
+    answer_bytes: int = Field(
+        default=1024**2, ge=1024, description="Longest answer, as it comes over the wire."
+    )
+    picture_side: int = Field(
+        default=1024, ge=32, description="Longest side in pixels of a picture that is sent."
+    )
+    picture_bytes: int = Field(
+        default=4 * 1024**2, ge=1024, description="Largest picture file that is sent."
+    )
+    model_tries: int = Field(
+        default=4, ge=1, description="How often one question is sent when its cause may pass."
+    )
+    model_retry_first_s: float = Field(
+        default=4.0, ge=0, description="Shortest wait between two tries of a question."
+    )
+    model_retry_longest_s: float = Field(
+        default=60.0, ge=0, description="Longest wait between two tries of a question."
+    )
+    breaker_failures: int = Field(
+        default=5, ge=1, description="After so many failures in a row nobody asks the model."
+    )
+    breaker_open_s: float = Field(
+        default=30.0, gt=0, description="After this one question is let through to try it."
+    )
+
     @classmethod
     def load(cls) -> "Settings":
         """The settings of the environment; raises `Failed(BAD_CONFIGURATION)` naming the first."""
@@ -107,6 +207,18 @@ class Settings(BaseSettings):
         except ValidationError as error:
             name = "_".join(str(part) for part in error.errors()[0]["loc"])
             raise Failed(Reason.BAD_CONFIGURATION, setting=name) from None
+
+    @property
+    def allowed_host_names(self) -> frozenset[str]:
+        """The hosts of `allowed_hosts`, in lower case."""
+        names = (name.strip().lower() for name in self.allowed_hosts.split(","))
+        return frozenset(name for name in names if name)
+
+    @property
+    def model_host_names(self) -> frozenset[str]:
+        """The hosts of `model_hosts`, in lower case."""
+        names = (name.strip().lower() for name in self.model_hosts.split(","))
+        return frozenset(name for name in names if name)
 
     def open_home(self) -> "Home":
         """The home of these settings, its folders made where they are missing."""
