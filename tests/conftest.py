@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 from deadline_parts import caller, place, warm, worker  # noqa: F401 - for the tests of deadlines
+from door_parts import impatient, work  # noqa: F401 - for the tests of the one door
 from hypothesis import HealthCheck, settings
+from storage_parts import bucket, credentials, storage_address  # noqa: F401 - an S3 storage
 
 # A loaded machine makes single examples slow; what a test proves never hangs on that.
 settings.register_profile(

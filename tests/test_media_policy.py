@@ -15,7 +15,6 @@ from supervisor_core.media.policy import (
     load_profile,
     profile_names,
 )
-from supervisor_core.media.ref import MediaRef, localize
 from supervisor_core.reasons import Failed, Reason
 
 CLIP = MediaInfo(Container.MP4, "h264", 1280, 720, 1_000_000, seconds=60.0)
@@ -134,38 +133,3 @@ def test_the_version_follows_what_shapes_the_output() -> None:
         replace(archive, audio=AudioPolicy.KEEP),
     )
     assert len({archive.version, *(profile.version for profile in changed)}) == 4
-
-
-def test_a_reference_is_a_path_and_nothing_else(tmp_path: Path) -> None:
-    media = tmp_path / "a b%.mp4"
-    media.touch()
-    for text in (str(media), media.as_uri(), f"file://localhost{media.as_uri()[7:]}"):
-        assert MediaRef.parse(text) == MediaRef.local(media)
-        with localize(MediaRef.parse(text)) as path:
-            assert path == media
-    assert "a b" not in repr(MediaRef.local(media))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "key",
-        "a/b.mp4",
-        "",
-        "s3://bucket/key",
-        "https://host/a.mp4",
-        "file://host/a.mp4",
-        "http://[x",
-        "c:",
-    ],
-)
-def test_what_would_have_to_be_guessed_is_refused(text: str) -> None:
-    with pytest.raises(Failed) as caught:
-        MediaRef.parse(text)
-    assert caught.value.reason is Reason.BAD_CONFIGURATION
-
-
-def test_a_reference_to_nothing(tmp_path: Path) -> None:
-    with pytest.raises(Failed) as caught, localize(MediaRef.local(tmp_path / "gone.mp4")):
-        pass
-    assert caught.value.reason is Reason.FILE_NOT_FOUND
