@@ -226,7 +226,7 @@ class Handler(BaseHTTPRequestHandler):
             case "/api/tags":
                 self.reply(200, {"models": models})
             case "/api/ps":
-                self.reply(200, {"models": [model | {"size_vram": 0} for model in models]})
+                self.reply(200, {"models": [shapes.running(name) for name in names]})
             case _:
                 self.send(404, b"404 page not found", "text/plain")
 
@@ -235,7 +235,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(404, f"model '{request.model}' not found")
         match self.path:
             case "/api/show":
-                self.reply(200, shapes.listed(request.model) | {"capabilities": ["vision"]})
+                self.reply(200, shapes.shown(request.model, self.owner.models[request.model]))
             case "/api/embed":
                 texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
                 vectors = [shapes.embedding(text) for text in texts]

@@ -121,6 +121,12 @@ def test_every_behaviour_stands_in_the_table() -> None:
     assert set(OUTCOMES) == set(Mode)
 
 
+def test_every_outcome_is_told_in_the_docs() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "models.md").read_text("utf-8")
+    reasons = {*OUTCOMES.values(), *EVERYWHERE.values()} - {None}
+    assert [reason for reason in reasons if f"`{reason}`" not in page] == []
+
+
 def expect(server: OllamaServer, reason: Reason | None) -> None:
     started = time.monotonic()
     if reason is None:

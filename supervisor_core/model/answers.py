@@ -46,9 +46,8 @@ def parse(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _first(text: str) -> Any:
     """The first JSON value that could be meant as an answer; nothing when there is none."""
-    bare = text.strip()
-    if bare[:1] not in ("{", "[", "<", "`") and (value := _loaded(bare)) is not None:
-        return value
+    if not _START.search(text):
+        return _loaded(text.strip())
     position = 0
     for _ in range(_TRIES_MAX):
         start = _START.search(text, position)

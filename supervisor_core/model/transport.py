@@ -25,6 +25,7 @@ import httpx
 from supervisor_core.reasons import Failed, Reason
 
 _SLICE = 64 * 1024
+_HTTP = b"HTTP/"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Budget:
         self.limits = limits
         self._end = time.monotonic() + limits.total_s
         self._bytes = 0
+        self._head = b""
 
     def seconds(self, limit_s: float) -> float:
         """The time that the next wait may take; raises `Failed(TIMEOUT)` when there is none."""
@@ -62,11 +64,17 @@ class Budget:
 
     def new_answer(self) -> None:
         """Counts bytes from the beginning."""
-        self._bytes = 0
+        self._bytes, self._head = 0, b""
 
-    def take(self, count: int) -> None:
-        """Counts bytes that came in; raises `Failed(ANSWER_TOO_LARGE)`."""
-        self._bytes += count
+    @property
+    def is_http(self) -> bool:
+        """False when what came in so far can't be the beginning of an answer."""
+        return self._head == _HTTP[: len(self._head)]
+
+    def take(self, content: bytes) -> None:
+        """Counts what came in; raises `Failed(ANSWER_TOO_LARGE)`."""
+        self._head += content[: len(_HTTP) - len(self._head)]
+        self._bytes += len(content)
         if self._bytes > self.limits.answer_bytes:
             raise Failed(Reason.ANSWER_TOO_LARGE, limit_bytes=self.limits.answer_bytes)
 
@@ -120,7 +128,7 @@ class _Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         content = self._stream.read(max_bytes, self._budget.seconds(self._read_s))
-        self._budget.take(len(content))
+        self._budget.take(content)
         return content
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
@@ -197,12 +205,13 @@ def _told(budget: Budget, *, in_body: bool) -> Iterator[None]:
     except httpcore.TimeoutException:
         raise budget.over() from None
     except httpcore.RemoteProtocolError as error:
-        # Only what could not be read has another error behind it; a plain end has none.
-        garbage = _behind(error) is not None and not in_body
+        # Headers that could not be read have another error behind them; a plain end has none.
+        garbage = not in_body and (_behind(error) is not None or not budget.is_http)
         reason = Reason.NOT_AN_ANSWER if garbage else Reason.TRANSPORT_ERROR
         raise Failed(reason) from None
     except (httpcore.NetworkError, httpcore.ProtocolError):
-        raise Failed(Reason.TRANSPORT_ERROR) from None
+        reason = Reason.TRANSPORT_ERROR if budget.is_http else Reason.NOT_AN_ANSWER
+        raise Failed(reason) from None
 
 
 def _behind(error: Exception) -> BaseException | None:
