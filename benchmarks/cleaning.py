@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -225,11 +225,16 @@ def main() -> None:
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.alone:
-        return _alone(given.clips[0])
+        _alone(given.clips[0])
+    else:
+        _compare(given.clips)
+
+
+def _compare(chosen: list[Path]) -> None:
     detector(), reader(), second_inspector()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        clips = given.clips or list(_all_clips(folder))
+        clips = chosen or list(_all_clips(folder))
         rows = [measure(clip, folder) for clip in clips]
         length = measure_length(clips[0], folder)
     console = Console(width=150)
@@ -238,7 +243,6 @@ def main() -> None:
     console.print(f"one clip, once and {LONGER} times as long: {length}")
     told = [asdict(row) | {"ratio": row.ratio} for row in rows]
     write_results("cleaning", {"clips": told, "length": length})
-    return None
 
 
 def _all_clips(folder: Path) -> Iterator[Path]:
@@ -250,41 +254,38 @@ def _all_clips(folder: Path) -> Iterator[Path]:
 
 
 def _table(rows: list[Row]) -> Table:
-    table = Table(title="Cleaning beside a plain transcode (x264 veryfast, crf 18)")
+    title = "Cleaning beside a plain transcode (x264 veryfast, crf 18)"
     columns = "clip size frames texts masked decode transcode clean verify ratio every-frame 24"
-    for name in columns.split():
-        table.add_column(name, justify="left" if name == "clip" else "right")
-    for row in rows:
-        table.add_row(
-            row.clip,
-            f"{row.width}x{row.height}",
-            str(row.frames),
-            str(row.regions),
-            f"{row.coverage:.1%}",
-            *(f"{s:.2f} s" for s in (row.decode_s, row.transcode_s, row.clean_s, row.verify_s)),
-            f"{row.ratio:.1f}x" + (" copied" if row.copied else ""),
-            f"{row.every_frame_s / row.transcode_s:.1f}x",
-            f"{row.samples_s / row.transcode_s:.1f}x",
-        )
-    return table
+    return _filled(title, columns, rows, _times)
+
+
+def _times(row: Row) -> Iterator[str]:
+    yield from (f"{row.width}x{row.height}", str(row.frames), str(row.regions))
+    yield f"{row.coverage:.1%}"
+    yield from (f"{s:.2f} s" for s in (row.decode_s, row.transcode_s, row.clean_s, row.verify_s))
+    yield f"{row.ratio:.1f}x" + (" copied" if row.copied else "")
+    yield from (f"{s / row.transcode_s:.1f}x" for s in (row.every_frame_s, row.samples_s))
 
 
 def _stages(rows: list[Row]) -> Table:
-    table = Table(title="Processor time of a frame in ms, and the detector's work per 100 frames")
-    columns = "clip decode strokes look verify transcode calls area"
+    title = "Processor time of a frame in ms, and the detector's work per 100 frames"
+    return _filled(title, "clip decode strokes look verify transcode calls area", rows, _work)
+
+
+def _work(row: Row) -> Iterator[str]:
+    yield from (f"{ms:.1f}" for ms in (row.decode_cpu_ms, row.strokes_cpu_ms, row.look_cpu_ms))
+    yield from (f"{ms:.1f}" for ms in (row.verify_look_cpu_ms, row.transcode_cpu_ms))
+    yield from (f"{row.calls:.0f}", f"{row.area:.1f}")
+
+
+def _filled(
+    title: str, columns: str, rows: list[Row], cells: Callable[[Row], Iterable[str]]
+) -> Table:
+    table = Table(title=title)
     for name in columns.split():
         table.add_column(name, justify="left" if name == "clip" else "right")
     for row in rows:
-        stages = (
-            row.decode_cpu_ms,
-            row.strokes_cpu_ms,
-            row.look_cpu_ms,
-            row.verify_look_cpu_ms,
-            row.transcode_cpu_ms,
-        )
-        table.add_row(
-            row.clip, *(f"{ms:.1f}" for ms in stages), f"{row.calls:.0f}", f"{row.area:.1f}"
-        )
+        table.add_row(row.clip, *cells(row))
     return table
 
 

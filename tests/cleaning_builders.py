@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from clip_builders import NAME, as_players_do, box_of
 
-from supervisor_core.cleaning.job import Job, Level
+from supervisor_core.cleaning.job import CleanReport, Job, Level
+from supervisor_core.cleaning.ladder import verify
 from supervisor_core.media.kinds import Container, identify
 from supervisor_core.media.policy import AudioPolicy, MaskPolicy
 from supervisor_core.media.stills import read_still
+from supervisor_core.reasons import Failed, Reason
 
 
 def job_for(source: Path, destination: Path, **changes: Any) -> Job:
@@ -22,6 +24,14 @@ def job_for(source: Path, destination: Path, **changes: Any) -> Job:
         "audio": AudioPolicy.DROP,
     }
     return Job(source, destination, **(fields | changes))
+
+
+def outcome(job: Job, report: CleanReport) -> Reason | None:
+    """What verification says of a finished file: None when it is clean."""
+    try:
+        return verify(job, report).reason
+    except Failed as failed:
+        return failed.reason
 
 
 def shown(path: Path) -> list[np.ndarray]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import all_steps
 from store_builders import Clock, settings_for
 
 from supervisor_core.cleaning.job import CleanReport, Finding, Job, VerifyReport
@@ -27,14 +28,12 @@ from supervisor_core.pipeline.context import Caller
 from supervisor_core.pipeline.tools import Tools
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Home, Settings
-from supervisor_core.states import Cleaning
 from supervisor_core.store import Store, attempts
 from supervisor_core.store.arrivals import record_arrivals
 from supervisor_core.store.owners import this_process
 from supervisor_core.store.progress import Item
 
 REASONS = {reason.value: reason for reason in Reason}
-LEVELS = (Cleaning.FRAME_LEVEL, Cleaning.ROI_MASK)
 
 
 def act(path: Path, step: str) -> None:
@@ -189,11 +188,7 @@ class House:
 
     def clean(self, key: IntakeKey) -> None:
         """All steps, as a run makes them."""
-        for level in LEVELS:
-            self.pipeline.mask(key, level)
-            self.pipeline.verify(key, level)
-        self.pipeline.set_aside(key)
-        self.pipeline.thumbnails(key)
+        all_steps.clean(self.pipeline, key)
 
     def files(self, folder: str) -> list[str]:
         """What lies in a folder of the home, sorted, by text; a link or pipe by its kind."""

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 
 from leakset import draw, encoding, paint, paint_faint, pictures, run
+from leakset import judge as judging
+from leakset.correlation import NOTHING, REACH, Probe, windows
 from leakset.draw import Case
 from leakset.encoding import Encoding
-from leakset.judge import Verdict, judge
-from leakset.lettering import FONTS, write
+from leakset.judge import Verdict, judge, leaks
+from leakset.lettering import FONTS, Lettering, write
 from leakset.truth import Clip, Truth
 from supervisor_core import demo_clip
 
@@ -124,6 +126,28 @@ def test_letters_moved_by_a_pixel_leak(inside: Clip, tmp_path: Path) -> None:
         return np.roll(picture, (1, -2), (0, 1))
 
     assert len(judge(inside.truth, edited(inside, tmp_path, edit)).leaked_frames) == 50
+
+
+def test_glints_shaped_like_the_letters_are_no_leak_but_the_letters_are() -> None:
+    line = write("MEYER", FONTS[0], 26)
+    probe, base = glinting(line)
+    assert leaks(probe.trace(base))
+    assert judging._against_base(probe, base, base) is NOTHING
+    drawn = base.copy()
+    rows, columns = line.ink.shape
+    drawn[REACH : REACH + rows, REACH : REACH + columns] += 120 * line.ink
+    assert leaks(judging._against_base(probe, drawn, base))
+
+
+def glinting(line: Lettering) -> tuple[Probe, np.ndarray]:
+    """Footage that shows the letters themselves, two pixels away from where they are drawn."""
+    rows, columns = line.ink.shape
+    base = np.random.default_rng(3).normal(90, 8, (rows + 2 * REACH, columns + 2 * REACH))
+    base[:rows, :columns] += 16 * line.ink
+    window = next(windows(line))
+    seen = np.ones(line.ink.shape, bool)
+    base = base.astype(np.float32)
+    return Probe(window, line.ink, base, seen), base
 
 
 def test_dropped_frame_is_told(inside: Clip, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pipeline_parts import LEVELS, TOOLS, House, Inline, item, tries
+from all_steps import LEVELS
+from pipeline_parts import TOOLS, House, Inline, item, tries
 
 from supervisor_core.cleaning.job import CleanReport, Job, VerifyReport
 from supervisor_core.deadline import Worker
@@ -271,7 +272,7 @@ def test_nothing_counts_before_what_was_read_is_kept(house: House) -> None:
     (house.home.root / "restricted.key").unlink()
     with pytest.raises(Failed) as caught:
         house.pipeline.mask(key, FRAME)
-    assert caught.value.reason is Reason.KEY_MISSING
+    assert caught.value.reason is Reason.RESTRICTED_KEY_MISSING
     assert house.pipeline.summary(key).levels == {Cleaning.WAITING: 2}
     assert house.files("work") == []
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipeline_parts import LEVELS, TOOLS, House, Inline, item, tries
+from all_steps import LEVELS
+from pipeline_parts import TOOLS, House, Inline, item, tries
 
 from supervisor_core.cleaning.job import Job
 from supervisor_core.pipeline.child import Made

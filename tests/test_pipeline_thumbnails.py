@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from pipeline_parts import LEVELS, House
+from all_steps import LEVELS
+from pipeline_parts import House
 
 from supervisor_core.keys import IntakeKey
 from supervisor_core.repair import Cause

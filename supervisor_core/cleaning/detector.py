@@ -33,6 +33,8 @@ SIDE_MIN = 960
 # is seen smaller for its large letters, and for the small ones in tiles that share a margin.
 INPUT_PIXELS = 960 * 544
 TILE_OVERLAP = 0.2
+# Two threads take twice the processor's time on a small input, and are no faster.
+SHARED_FROM_PIXELS = 256 * 256
 CORE_PROBABILITY = 0.2
 MEAN_PROBABILITY = 0.35
 UNCLIP_RATIO = 1.6
@@ -89,10 +91,8 @@ class TextDetector:
     another scale than masking does, so that the two do not share a blind spot.
     """
 
-    def __init__(self, *, scale: float = SCALE, side_min: int = SIDE_MIN, threads: int = 2) -> None:
+    def __init__(self, *, scale: float = SCALE, side_min: int = SIDE_MIN) -> None:
         self._scale, self._side_min = scale, side_min
-        self._session = _network(threads)
-        self._input = self._session.get_inputs()[0].name
 
     def find(self, picture: Picture) -> list[Region]:
         """Returns the text regions of a BGR uint8 picture (height, width, 3)."""
@@ -168,11 +168,12 @@ class TextDetector:
         interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
         small = cv2.resize(picture, size, interpolation=interpolation)
         blob = cv2.dnn.blobFromImage(small, 1 / 127.5, mean=(127.5, 127.5, 127.5))
-        output = self._session.run(None, {self._input: blob})[0]
+        session = _network(threads=1 if size[0] * size[1] < SHARED_FROM_PIXELS else 2)
+        output = session.run(None, {session.get_inputs()[0].name: blob})[0]
         return np.asarray(output[0, 0], dtype=np.float32)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _network(threads: int) -> onnxruntime.InferenceSession:
     """The loaded network, which all detectors of this process share."""
     options = onnxruntime.SessionOptions()

@@ -16,7 +16,7 @@ from supervisor_core.media.policy import MaskPolicy
 # Verification looks at another size than masking, so that both do not share a blind spot.
 VERIFY_SCALE, VERIFY_SIDE_MIN = 0.6, 736
 VERIFY_EYES = Eyes(
-    cell_px=24, stroke_px=9, faint_frames=6, known_every=3, mean_of=25, look_every=150
+    cell_px=24, stroke_px=9, faint_frames=6, known_every=5, mean_of=25, look_every=150
 )
 
 

@@ -43,15 +43,15 @@ class Eyes:
 
     `cell_px` is the side of a cell (a multiple of 8) and `stroke_px` how thick strokes may be.
     Strokes that rise a little at a time are looked at once they have lasted `faint_frames`. Every
-    so many frames there is a look at known texts that have changed (`known_every`), at the mean of
-    the frames in between (`mean_of`) and at everything (`look_every`); masks are held for longer
-    than the first two.
+    so many frames there is a look at known texts that have changed (`known_every`; what comes up
+    wholly inside them waits for it too), at the mean of the frames in between (`mean_of`) and at
+    everything (`look_every`); masks are held for longer than the first two.
     """
 
     cell_px: int = 16
     stroke_px: int = 7
     faint_frames: int = 6
-    known_every: int = 2
+    known_every: int = 4
     mean_of: int = 16
     look_every: int = 40
 
@@ -171,7 +171,7 @@ class StrokeTest:
 
     def changed(self) -> Cells:
         """The cells whose brightness is not what it was at the last look there."""
-        return _pooled(cv2.absdiff(self._now.luma, self._luma_seen), self.cell_px) > CHANGED_MIN
+        return pooled(cv2.absdiff(self._now.luma, self._luma_seen), self.cell_px) > CHANGED_MIN
 
     def stands(self, box: tuple[float, float, float, float]) -> bool:
         """True when the strokes that were in a box (x0, y0, x1, y1) at the last look still are.
@@ -204,14 +204,14 @@ class StrokeTest:
         """The mean strokes of every cell (4, rows, columns): at three sizes, and in the colours."""
         smaller: MatLike = frame.luma
         cell_px = self.cell_px
-        maps = [_pooled(full, cell_px)]
+        maps = [pooled(full, cell_px)]
         for _ in range(SIZES - 1):
             size = (-(-smaller.shape[1] // 2), -(-smaller.shape[0] // 2))
             smaller = cv2.resize(smaller, size, interpolation=cv2.INTER_AREA)
             cell_px //= 2
-            maps.append(_pooled(self._strokes_in(smaller), cell_px))
+            maps.append(pooled(self._strokes_in(smaller), cell_px))
         colour = cv2.max(self._strokes_in(frame.blue), self._strokes_in(frame.red))
-        maps.append(COLOUR_WEIGHT * _pooled(colour, self.cell_px // 2))
+        maps.append(COLOUR_WEIGHT * pooled(colour, self.cell_px // 2))
         rows, columns = maps[0].shape
         return np.stack([one[:rows, :columns] for one in maps])
 
@@ -229,7 +229,7 @@ def _in_company(cells: Cells, least: int) -> Cells:
     return np.asarray(crowd >= least, dtype=np.bool_)
 
 
-def _pooled(plane: MatLike, cell_px: int) -> Sums:
+def pooled(plane: MatLike, cell_px: int) -> Sums:
     """The mean of every cell of a plane; its last row and column fill up the last cells."""
     bottom, right = (-length % cell_px for length in plane.shape[:2])
     if bottom or right:

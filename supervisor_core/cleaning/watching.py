@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from supervisor_core.cleaning.detector import Picture, Quad, Region, TextDetector
+from supervisor_core.cleaning.detector import Picture, Quad, Region, TextDetector, cover
 from supervisor_core.cleaning.looking import plain_look
 from supervisor_core.cleaning.reader import TextReader
-from supervisor_core.cleaning.strokes import Cells, Patch, Strokes, StrokeTest
+from supervisor_core.cleaning.strokes import Cells, Patch, Strokes, StrokeTest, pooled
 from supervisor_core.media.frames import Frame
 
 # Above this share of the picture one look at everything costs less than many at its parts.
@@ -66,6 +66,8 @@ class Watch:
         wanted = risen.strong | risen.faint
         if frame.index % eyes.known_every == 0:
             wanted |= self._lost(wanted)
+        else:
+            wanted &= ~self._covered(strokes.luma.shape)
         if wanted.any():
             return self._look_at_parts(frame, wanted)
         return self.regions
@@ -75,6 +77,11 @@ class Watch:
         for region in self.regions:
             known[self._patch(region, known).cells] = True
         return known
+
+    def _covered(self, shape: tuple[int, ...]) -> Cells:
+        """The cells that lie inside known texts: what comes up there is masked already."""
+        inside = pooled(255 * cover(self.regions, *shape[:2]), self.test.cell_px) == 255
+        return np.asarray(inside, np.bool_)
 
     def _lost(self, cells: Cells) -> Cells:
         """The cells of known texts that are no longer what or where they were."""

@@ -10,7 +10,8 @@ import random
 import sys
 import time
 
-from pipeline_parts import LEVELS, TOOLS, Inline
+from all_steps import take_through
+from pipeline_parts import TOOLS, Inline
 
 from supervisor_core.inbox.look import Memory, look
 from supervisor_core.keys import IntakeKey
@@ -68,12 +69,7 @@ def left(store: Store) -> list[IntakeKey]:
 def finish(work: Pipeline, key: IntakeKey) -> None:
     """All steps of one intake, unless another is at it."""
     try:
-        work.import_items(key)
-        for level in LEVELS:
-            work.mask(key, level)
-            work.verify(key, level)
-        work.set_aside(key)
-        work.thumbnails(key)
+        take_through(work, key)
     except Failed as failed:
         if failed.reason is not Reason.LEASE_LOST:
             raise

@@ -9,18 +9,18 @@ and faults come from the environment. Exit code 3 when the disk stood in the way
 import sys
 import time
 
+from all_steps import take_through
+
 from supervisor_core.deadline import Worker
 from supervisor_core.inbox.look import Memory, look
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Home, Settings
-from supervisor_core.states import Cleaning
 from supervisor_core.store import Store
 from supervisor_core.store.owners import this_process
 from supervisor_core.store.rows import fetch
 
-LEVELS = (Cleaning.FRAME_LEVEL, Cleaning.ROI_MASK)
 DISK = 3
 
 
@@ -48,12 +48,7 @@ def run_steps(store: Store, home: Home, keys: list[IntakeKey]) -> int:
         work = Pipeline(store, home, Settings.load(), worker, this_process("campaign"))
         for key in keys:
             try:
-                work.import_items(key)
-                for level in LEVELS:
-                    work.mask(key, level)
-                    work.verify(key, level)
-                work.set_aside(key)
-                work.thumbnails(key)
+                take_through(work, key)
             except Failed as failed:
                 codes.append(failed_with(failed))
     return max(codes)
