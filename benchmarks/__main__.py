@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-MODULES = ("benchmarks.cleaning", "benchmarks.orchestration")
+MODULES = ("benchmarks.cleaning", "benchmarks.orchestration", "benchmarks.localize")
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ from test_media_ref import HOSTILE
 from supervisor_core.deadline import Worker
 from supervisor_core.media.ref import MediaRef, S3Object
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.remote import s3
 from supervisor_core.remote.door import Door, sweep_fetches
 from supervisor_core.remote.order import Limits, Order
 from supervisor_core.remote.parts import fetch
@@ -65,9 +66,14 @@ def test_what_the_storage_knows_of_the_content_is_compared(
     bucket.put_object(Bucket=BUCKET, Key="b", Body=CONTENT, ChecksumAlgorithm="CRC32")
     first = storage.find(S3Object(BUCKET, "a")).checksums
     second = storage.find(S3Object(BUCKET, "b")).checksums
+    parts = bucket.create_multipart_upload(Bucket=BUCKET, Key="c")["UploadId"]
+    whole = {"Bucket": BUCKET, "Key": "c", "UploadId": parts}
+    tag = bucket.upload_part(**whole, PartNumber=1, Body=CONTENT)["ETag"]
+    made = {"Parts": [{"PartNumber": 1, "ETag": tag}]}
+    bucket.complete_multipart_upload(**whole, MultipartUpload=made)
     assert first == {"sha256": SHA256}
-    assert second["md5"] == hashlib.md5(CONTENT).hexdigest()
-    assert second.get("crc32", f"{zlib.crc32(CONTENT):08x}") == f"{zlib.crc32(CONTENT):08x}"
+    assert second == {"crc32": f"{zlib.crc32(CONTENT):08x}"}
+    assert "md5" not in storage.find(S3Object(BUCKET, "c")).checksums
     for expected in ({"md5": "0" * 32}, {"crc32": "0" * 8}, {"sha256": "0" * 64}):
         with Site(lambda handler, _: send(handler, 200, CONTENT)).open() as site:
             into = work / "x.part"
@@ -219,3 +225,13 @@ def test_a_kill_in_the_middle_leaves_nothing_after_the_sweep(work: Path) -> None
         ended.set()
     assert len(leftovers(work)) == 1
     assert sweep_fetches(work) == 1
+
+
+def test_an_etag_is_an_md5_only_where_the_storage_says_so() -> None:
+    md5 = hashlib.md5(CONTENT).hexdigest()
+    head = {"ETag": f'"{md5}"'}
+    assert s3._checksums(head, BUCKET) == {"md5": md5}
+    assert s3._checksums(head | {"ServerSideEncryption": "aws:kms"}, BUCKET) == {}
+    assert s3._checksums(head | {"SSECustomerAlgorithm": "AES256"}, BUCKET) == {}
+    assert s3._checksums(head, "zone--x-s3") == {}
+    assert s3._checksums({"ETag": f'"{md5}-3"', "ChecksumCRC32": "AAAAAA==-3"}, BUCKET) == {}

@@ -5,11 +5,11 @@ that part of exactly that content is never written.
 """
 
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.remote.checksums import Digests
+from supervisor_core.remote.checksums import Checksums
 from supervisor_core.remote.order import Fetched, Order
 from supervisor_core.remote.pace import Pace
 from supervisor_core.remote.transfer import (
@@ -21,9 +21,11 @@ from supervisor_core.remote.transfer import (
     require_room,
     span,
     tries,
+    write_at,
 )
 from supervisor_core.remote.web import Answer, ask
 
+WHOLE_BYTES = 4 * CHUNK
 PART_BYTES = 8 * CHUNK
 
 
@@ -33,58 +35,55 @@ def fetch(order: Order) -> Fetched:
     Raises `Failed`: those of `web.ask`, FILE_TOO_LARGE, CHECKSUM_MISMATCH, DISK_FULL.
     """
     pace = Pace(order.limits)
-    if order.size_bytes is None or order.etag is None or order.size_bytes <= PART_BYTES:
-        return InOne(order, pace).run()
-    require_room(order, order.size_bytes)
-    return _InParts(order, pace, order.size_bytes, order.etag).run()
+    file = os.open(order.into, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        if order.size_bytes is None or order.etag is None or order.size_bytes <= WHOLE_BYTES:
+            return InOne(order, pace, file).run()
+        require_room(order, order.size_bytes)
+        return _InParts(order, pace, file, order.size_bytes, order.etag).run()
+    finally:
+        os.close(file)
 
 
 class _InParts:
-    def __init__(self, order: Order, pace: Pace, size_bytes: int, etag: str) -> None:
+    def __init__(self, order: Order, pace: Pace, file: int, size_bytes: int, etag: str) -> None:
         self._order = order
         self._pace = pace
+        self._file = file
         self._size_bytes = size_bytes
         self._etag = etag
+        # Two at least: while one comes in, the other is read for its checksum.
+        self._part_bytes = min(PART_BYTES, -(-size_bytes // 2))
         self._over = False
 
     def run(self) -> Fetched:
-        """Has the parts brought, and works out the checksums of those that are here meanwhile."""
-        digests = Digests(self._order.checksums)
-        starts = range(0, self._size_bytes, PART_BYTES)
-        file = os.open(self._order.into, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            with ThreadPoolExecutor(self._order.limits.lanes) as lanes:
-                coming = [lanes.submit(self._bring, file, start) for start in starts]
-                self._take_in(coming, file, digests)
-        finally:
-            os.close(file)
-        return Fetched(digests.finish(), self._size_bytes, self._etag)
+        """Has the parts brought, and reads those that are here meanwhile."""
+        starts = range(0, self._size_bytes, self._part_bytes)
+        with (
+            closing(Checksums(self._file, self._order.checksums)) as checksums,
+            ThreadPoolExecutor(self._order.limits.lanes) as lanes,
+        ):
+            coming = [lanes.submit(self._bring, start) for start in starts]
+            try:
+                for part in coming:
+                    checksums.landed(part.result())
+                sha256 = checksums.finish(self._size_bytes)
+            except BaseException:
+                self._over = True
+                for part in coming:
+                    part.cancel()
+                raise
+        return Fetched(sha256, self._size_bytes, self._etag)
 
-    def _take_in(self, coming: list[Future[int]], file: int, digests: Digests) -> None:
-        buffer = memoryview(bytearray(CHUNK))
-        done = 0
-        try:
-            for part in coming:
-                end = part.result()
-                while done < end:
-                    count = os.preadv(file, [buffer[: end - done]], done)
-                    digests.update(buffer[:count])
-                    done += count
-        except BaseException:
-            self._over = True
-            for part in coming:
-                part.cancel()
-            raise
-
-    def _bring(self, file: int, start: int) -> int:
+    def _bring(self, start: int) -> int:
         """Brings one part and returns where it ends; every wait in here has its limit."""
-        at, end = start, min(start + PART_BYTES, self._size_bytes)
+        at, end = start, min(start + self._part_bytes, self._size_bytes)
         buffer = memoryview(bytearray(CHUNK))
         for last in tries(self._order):
             try:
                 with closing(self._ask(at, end)) as answer:
                     for piece in read_body(answer, buffer, self._pace):
-                        at += self._keep(file, piece, at, end)
+                        at += self._keep(piece, at, end)
                 require_all(at, end)
                 break
             except Failed as failed:
@@ -100,12 +99,10 @@ class _InParts:
             raise Failed(Reason.FILE_CHANGED)
         return answer
 
-    def _keep(self, file: int, piece: memoryview, at: int, end: int) -> int:
+    def _keep(self, piece: memoryview, at: int, end: int) -> int:
         if self._over:
             raise Failed(Reason.CANCELLED)
         if at + len(piece) > end:
             raise Failed(Reason.FILE_CHANGED)
-        count = len(piece)
-        while piece:
-            piece = piece[os.pwrite(file, piece, at + count - len(piece)) :]
-        return count
+        write_at(self._file, piece, at)
+        return len(piece)

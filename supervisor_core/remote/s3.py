@@ -17,7 +17,7 @@ from typing import Any
 
 from supervisor_core.media.ref import S3Object
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.remote.checksums import KNOWN
+from supervisor_core.remote.checksums import BEST_FIRST
 from supervisor_core.remote.order import Limits
 from supervisor_core.settings import Settings
 
@@ -131,20 +131,29 @@ def _open_client(settings: Settings) -> Any:
 
 
 def _checksums(head: Mapping[str, Any], bucket: str) -> Mapping[str, str]:
-    """The checksums over the whole content: those of objects made in parts are over their parts."""
+    """The best checksum over the whole content that can be worked out here, if there is one.
+
+    Those of objects made in parts are over their parts. An MD5 is the last choice: it takes longer
+    than all else, and the transfer itself.
+    """
     found = {
         name.removeprefix("Checksum").lower(): base64.b64decode(text).hex()
         for name, text in head.items()
         if name.startswith("Checksum") and name != "ChecksumType" and "-" not in text
     }
-    wanted = {name: value for name, value in found.items() if name in KNOWN}
+    if md5 := _md5(head, bucket):
+        found["md5"] = md5
+    best = next((name for name in BEST_FIRST if name in found), None)
+    return {best: found[best]} if best else {}
+
+
+def _md5(head: Mapping[str, Any], bucket: str) -> str | None:
+    """The MD5 that an ETag is, unless parts, a key of one's own or one zone make it another."""
     match = _MD5.fullmatch(head["ETag"])
-    # Keys of one's own, and buckets in one zone, have ETags that only look like an MD5.
     plain = head.get("ServerSideEncryption", "AES256") == "AES256"
-    own_key = "SSECustomerAlgorithm" in head or bucket.endswith("--x-s3")
-    if match and plain and not own_key and "sha256" not in wanted:
-        wanted["md5"] = match[1]
-    return wanted
+    if match is None or not plain or "SSECustomerAlgorithm" in head or bucket.endswith("--x-s3"):
+        return None
+    return match[1]
 
 
 @contextmanager

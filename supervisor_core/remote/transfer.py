@@ -4,16 +4,16 @@ A broken connection goes on where it broke (Range), and only with the very same 
 and the ETag and total size of what is answered). Where that can't be known, it begins anew.
 """
 
+import os
 import re
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPException, HTTPResponse
-from typing import BinaryIO
 
 from supervisor_core.media.files import require_free
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.remote.checksums import Digests
+from supervisor_core.remote.checksums import Checksums
 from supervisor_core.remote.order import Fetched, Order
 from supervisor_core.remote.pace import Pace
 from supervisor_core.remote.web import Answer, ask
@@ -84,46 +84,49 @@ def span(answer: Answer) -> tuple[int, int, int] | None:
 class InOne:
     """A transfer over one connection at a time, of a file whose size need not be known."""
 
-    def __init__(self, order: Order, pace: Pace) -> None:
+    def __init__(self, order: Order, pace: Pace, file: int) -> None:
         self._order = order
         self._pace = pace
+        self._file = file
         self._buffer = memoryview(bytearray(CHUNK))
         self._etag = order.etag
         self._size_bytes = order.size_bytes
-        self._begin()
-
-    def _begin(self) -> None:
         self._done = 0
-        self._digests = Digests(self._order.checksums)
+        self._checksums = Checksums(file, order.checksums)
 
     def run(self) -> Fetched:
         """Tries until the file is complete or the tries are used up."""
-        with self._order.into.open("r+b", buffering=0) as file:
+        try:
             for last in tries(self._order):
                 try:
-                    self._try(file)
+                    self._try()
                     break
                 except Failed as failed:
                     if last or not may_pass(failed):
                         raise
-        return Fetched(self._digests.finish(), self._done, self._etag)
+            return Fetched(self._checksums.finish(self._done), self._done, self._etag)
+        finally:
+            self._checksums.close()
 
-    def _try(self, file: BinaryIO) -> None:
+    def _try(self) -> None:
         with closing(ask(self._order, self._pace, self._headers())) as answer:
             self._meet(answer)
             if not self._done:
-                self._begin()
-                file.truncate(0)
-            file.seek(self._done)
+                self._begin_anew()
             for piece in read_body(answer, self._buffer, self._pace):
-                self._keep(file, piece)
+                self._keep(piece)
         require_all(self._done, self._size_bytes)
+
+    def _begin_anew(self) -> None:
+        self._checksums.close()
+        os.ftruncate(self._file, 0)
+        self._checksums = Checksums(self._file, self._order.checksums)
 
     def _headers(self) -> dict[str, str]:
         if self._done and self._etag:
             return {"Range": f"bytes={self._done}-", "If-Match": self._etag}
         self._done = 0  # without a name for the content nothing says that the rest belongs to it
-        return {"If-Match": self._etag} if self._order.etag and self._etag else {}
+        return {"If-Match": self._order.etag} if self._order.etag else {}
 
     def _meet(self, answer: Answer) -> None:
         """Takes in what the answer says of the file, and where it begins."""
@@ -141,17 +144,19 @@ class InOne:
         self._etag, self._size_bytes = answer.etag, size_bytes
         require_room(self._order, size_bytes or 0)
 
-    def _keep(self, file: BinaryIO, piece: memoryview) -> None:
-        before, self._done = self._done, self._done + len(piece)
-        if self._done > self._order.limits.max_bytes:
+    def _keep(self, piece: memoryview) -> None:
+        before, end = self._done, self._done + len(piece)
+        if end > self._order.limits.max_bytes:
             raise Failed(Reason.FILE_TOO_LARGE, max_bytes=self._order.limits.max_bytes)
-        if before // _LOOK_AT_DISK_BYTES != self._done // _LOOK_AT_DISK_BYTES:
+        if before // _LOOK_AT_DISK_BYTES != end // _LOOK_AT_DISK_BYTES:
             require_room(self._order, 0)
-        write_all(file, piece)
-        self._digests.update(piece)
+        write_at(self._file, piece, before)
+        self._done = end
+        self._checksums.landed(end)
 
 
-def write_all(file: BinaryIO, piece: memoryview) -> None:
+def write_at(file: int, piece: memoryview, at: int) -> None:
     """Writes a piece in full."""
     while piece:
-        piece = piece[file.write(piece) :]
+        count = os.pwrite(file, piece, at)
+        piece, at = piece[count:], at + count
