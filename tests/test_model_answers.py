@@ -81,6 +81,7 @@ def test_a_line_break_inside_a_text_stays() -> None:
         ('{"caption": "a", "score": ' + "9" * 5000 + "}", Reason.PARSE_ERROR),
         ('{"caption": "a", "caption": "secret"}', Reason.PARSE_ERROR),
         ('{"caption": "\\ud800"}', Reason.PARSE_ERROR),
+        ('{"caption": "\ud800"}', Reason.PARSE_ERROR),
         ("NaN", Reason.PARSE_ERROR),
     ],
 )

@@ -29,7 +29,7 @@ from supervisor_core.model.breaker import (
 from supervisor_core.model.guard import Guard, rules_of
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Home, Settings
-from supervisor_core.store import Store, breakers
+from supervisor_core.store import Store, breakers, database
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 RULES = Rules(failures=3, open_s=30, trial_s=100)
@@ -190,13 +190,17 @@ def store_in_use(store: Store) -> Store:
     return broken
 
 
-def test_a_store_from_before_gets_its_table(store: Store, tmp_path: Path) -> None:
-    with store.write() as connection:
-        connection.execute("DROP TABLE breaker")
-        connection.execute("DELETE FROM migration WHERE version >= 2")
-    again = Store(Home.create(tmp_path), Settings(home=tmp_path))
-    assert refused(Guard(again, URL, MODEL, RULES), DOWN) is DOWN
-    assert Guard(again, URL, MODEL, RULES).circuit().failures == 1
+def test_a_store_from_before_gets_its_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, settings = Home.create(tmp_path), Settings(home=tmp_path)
+    with monkeypatch.context() as before:
+        first = {1: database._migrations("main")[1]}
+        before.setattr(database, "_migrations", lambda name: first)
+        Store(home, settings)
+    guard = Guard(Store(home, settings), URL, MODEL, RULES)
+    assert refused(guard, DOWN) is DOWN
+    assert guard.circuit().failures == 1
 
 
 def test_nothing_is_written_while_all_goes_well(store: Store) -> None:

@@ -75,6 +75,13 @@ def test_a_model_passed_on_needs_its_host_listed(host: str) -> None:
             check_remote(host, listed)
 
 
+@pytest.mark.parametrize("host", ["http://[::1", "//", "http://", " "])
+def test_a_host_that_can_not_be_read_is_not_listed(host: str) -> None:
+    with pytest.raises(Failed) as caught:
+        check_remote(host, ["", "ollama.com"])
+    assert caught.value.reason is Reason.MODEL_HOST_FORBIDDEN
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -105,15 +105,14 @@ def _loaded(text: str) -> Any:
         )
     except (ValueError, RecursionError):
         return None
-    if "\\u" in text:
-        _encodable(value)
+    _check_characters(json.dumps(value, ensure_ascii=False) if "\\u" in text else text)
     return value
 
 
-def _encodable(value: Any) -> None:
+def _check_characters(text: str) -> None:
     """Refuses half characters, which no file and no database takes."""
     try:
-        json.dumps(value, ensure_ascii=False).encode()
+        text.encode()
     except UnicodeEncodeError:
         raise Failed(Reason.PARSE_ERROR, error="unicode") from None
 

@@ -56,7 +56,7 @@ class Endpoint:
 
 def check_host(endpoint: Endpoint, model: str, listed: Collection[str]) -> None:
     """Does nothing when this model may be asked there; else raises `MODEL_HOST_FORBIDDEN`."""
-    names = {_name(host) for host in listed}
+    names = _names(listed)
     if not endpoint.local and endpoint.host not in names:
         raise Failed(Reason.MODEL_HOST_FORBIDDEN, which="server")
     if model.strip().lower().endswith(_CLOUD_ENDINGS) and CLOUD not in names:
@@ -65,9 +65,16 @@ def check_host(endpoint: Endpoint, model: str, listed: Collection[str]) -> None:
 
 def check_remote(remote_host: str, listed: Collection[str]) -> None:
     """Does the same for the host that a server passes a model's questions on to."""
-    host = urlsplit(remote_host if "//" in remote_host else f"//{remote_host}").hostname
-    if host is None or _name(host) not in {_name(name) for name in listed}:
+    try:
+        host = urlsplit(remote_host if "//" in remote_host else f"//{remote_host}").hostname
+    except ValueError:
+        host = None
+    if host is None or _name(host) not in _names(listed):
         raise Failed(Reason.MODEL_HOST_FORBIDDEN, which="remote_model")
+
+
+def _names(listed: Collection[str]) -> set[str]:
+    return {_name(host) for host in listed} - {""}
 
 
 def _name(host: str) -> str:

@@ -186,10 +186,14 @@ def _plain(request: httpx.Request) -> httpcore.Request:
 
 def _check(answer: httpcore.Response) -> None:
     """Refuses what leads elsewhere or would have to be unpacked."""
-    headers = {name.lower(): value.strip().lower() for name, value in answer.headers}
+    packings = [
+        value.strip().lower()
+        for name, value in answer.headers
+        if name.lower() == b"content-encoding"
+    ]
     if 300 <= answer.status < 400:
         raise Failed(Reason.NOT_AN_ANSWER, status=answer.status)
-    if headers.get(b"content-encoding", b"identity") != b"identity":
+    if any(packing != b"identity" for packing in packings):
         raise Failed(Reason.NOT_AN_ANSWER, error="packed")
 
 
