@@ -5,6 +5,7 @@ import dagster as dg
 from resources import PipelineResource, StoreResource
 from sensors.reconcile import reconcile
 from sensors.requests import requests
+from sensors.s3_uploads import s3_uploads_of
 from sensors.uploads import uploads_of
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cleaned_frames.checks import proof
@@ -25,7 +26,7 @@ def definitions_for(home: str) -> dg.Definitions:
         assets=[videos, cleaned_frames, thumbnails],
         asset_checks=[proof],
         jobs=[clean_intake],
-        sensors=[uploads_of(home), requests, reconcile],
+        sensors=[uploads_of(home), s3_uploads_of(home), requests, reconcile],
         resources={"store": StoreResource(home=home), "pipeline": PipelineResource(home=home)},
         executor=dg.in_process_executor,
     )

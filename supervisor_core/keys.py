@@ -15,6 +15,7 @@ Fingerprint = NewType("Fingerprint", str)
 MediaKey = NewType("MediaKey", str)
 
 DEFAULT_SOURCE = "inbox"
+STORAGE_SOURCE = "s3"
 
 
 def fingerprint(
@@ -29,6 +30,12 @@ def fingerprint(
         words += f"\0{again_ns}"
     # The bytes of a name that is no UTF-8 survive as they do in os.fsencode, only faster.
     return Fingerprint(hashlib.sha256(words.encode("utf-8", "surrogateescape")).hexdigest())
+
+
+def object_fingerprint(bucket: str, key: str, size_bytes: int, etag: str) -> Fingerprint:
+    """Hex SHA-256 that stands for one content of one object of a storage."""
+    words = f"s3\0{bucket}\0{key}\0{size_bytes}\0{etag}"
+    return Fingerprint(hashlib.sha256(words.encode()).hexdigest())
 
 
 def intake_key(first_seen_s: float, fingerprints: Iterable[str]) -> IntakeKey:

@@ -25,7 +25,7 @@ from supervisor_core.store.arrivals import (
     record_arrivals,
     record_intakes,
 )
-from supervisor_core.store.names import _escape, _unescape
+from supervisor_core.store.names import escape, unescape
 from supervisor_core.store.open_work import open_intakes
 from supervisor_core.store.progress import summarise
 
@@ -86,8 +86,8 @@ def test_paths_are_in_the_restricted_file_only(tmp_path: Path) -> None:
 
 @given(st.binary(min_size=1, max_size=40).map(lambda raw: raw.decode("utf-8", "surrogateescape")))
 def test_any_name_a_disk_can_hold_comes_back(path: str) -> None:
-    assert _unescape(_escape(path)) == path
-    _escape(path).encode("utf-8")
+    assert unescape(escape(path)) == path
+    escape(path).encode("utf-8")
 
 
 def test_100_000_known_files_are_read_in_less_than_a_second(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from supervisor_core.inbox.listing import Entry, Listing
 from supervisor_core.keys import Fingerprint, IntakeKey, intake_key
 from supervisor_core.media.kinds import Kind, claimed_kind
+from supervisor_core.media.ref import S3Object
 from supervisor_core.states import Arrival
 
 DEFAULT_PROFILE = "upload"
@@ -24,12 +25,13 @@ _REMEMBERED = 2000
 
 @dataclass(frozen=True)
 class NewArrival:
-    """One file of a new intake."""
+    """One file of a new intake; `place` is where it lies when that is not the inbox."""
 
     fingerprint: Fingerprint
     path: str
     size_bytes: int
     mtime_ns: int
+    place: S3Object | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ STOPPING = frozenset(
         Reason.BAD_CONFIGURATION,
         Reason.DEPENDENCY_MISSING,
         Reason.RESTRICTED_KEY_MISSING,
+        Reason.STORAGE_DENIED,
         Reason.STORE_DAMAGED,
         Reason.UNKNOWN_PROFILE,
     }
@@ -20,14 +21,18 @@ STOPPING = frozenset(
 PASSING = frozenset(
     {
         Reason.CANCELLED,
+        Reason.CHECKSUM_MISMATCH,
         Reason.DISK_FULL,
         Reason.FILE_CHANGED,
         Reason.IO_ERROR,
         Reason.LEASE_LOST,
+        Reason.STORAGE_UNREACHABLE,
         Reason.STORE_BUSY,
+        Reason.TRANSPORT_ERROR,
     }
 )
-"""The machine is at fault: another level would fare no better, so the item waits as it is."""
+"""The machine, or the way to a storage, is at fault: another level would fare no better, so the
+item waits as it is."""
 
 KILLING = frozenset({Reason.TIMEOUT, Reason.WORKER_CRASHED})
 """The item may be at fault, or the machine's load: only several times in a row tell."""

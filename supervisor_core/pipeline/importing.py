@@ -1,5 +1,7 @@
 """Takes the files of an intake out of the inbox, looks at each, and keeps it in raw/ or refused/.
 
+What lies in an object storage is fetched instead of taken; nothing is ever changed there.
+
 The hash is written to the arrival before its file moves to raw/. So whatever step a crash
 interrupts, the next call finds the file where it is and goes on from there. One process imports an
 intake at a time.
@@ -24,7 +26,7 @@ from supervisor_core.pipeline.rules import Profiles
 from supervisor_core.pipeline.sweeping import sweep
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.states import Arrival as State
-from supervisor_core.store import arrivals, attempts, audit, identifiers, names
+from supervisor_core.store import arrivals, attempts, audit, identifiers, names, objects
 from supervisor_core.store import media as media_table
 from supervisor_core.store.arrivals import Arrival
 from supervisor_core.store.attempts import Attempt, Outcome, Step
@@ -79,7 +81,8 @@ class _Import:
     def _looker(self) -> Looker:
         with self._context.store.restricted() as connection:
             paths = names.recall(connection, [one.fingerprint for one in self._seen])
-        return Looker(self._context, self._profile, paths)
+            found = objects.recall(connection, paths)
+        return Looker(self._context, self._profile, paths, found)
 
     def _import(self, looker: Looker, start: int) -> None:
         looked = [_intended(one) for one in self._look(looker, start)]

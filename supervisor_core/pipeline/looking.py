@@ -2,26 +2,34 @@
 
 A file is at one place at any moment, and every place can be told from its arrival: the inbox, then
 work/ under the arrival's own name, then raw/ under its hash or refused/ under the arrival's name.
+An object of a storage stays there and is brought into work/ by the one door.
 """
 
 import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from supervisor_core.keys import Fingerprint
+from supervisor_core.media.files import publish
 from supervisor_core.media.policy import Profile
+from supervisor_core.media.ref import S3Object
 from supervisor_core.media.taking import take
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.child import Examined
 from supervisor_core.pipeline.context import Context
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.remote.door import Door
 from supervisor_core.store.arrivals import Arrival
 from supervisor_core.store.attempts import Attempt
 
 # Times of files that were copied to another disk are as exact as that disk can write them.
 _COARSEST_NS = 2 * 10**9
+# Ways in which fetching an object ends that say nothing about the object.
+_OF_THE_WAY = frozenset({Reason.TIMEOUT, Reason.WORKER_CRASHED, Reason.HTTP_ERROR})
 
 
 @dataclass(frozen=True)
@@ -41,11 +49,15 @@ class Looked:
 
 @dataclass(frozen=True)
 class Looker:
-    """Looks at the files of one intake; `paths` are the relative ones, by fingerprint."""
+    """Looks at the files of one intake.
+
+    `paths` are the relative ones, by fingerprint; `objects` those that lie in a storage.
+    """
 
     context: Context
     profile: Profile
     paths: Mapping[str, str]
+    objects: Mapping[Fingerprint, S3Object] = field(default_factory=dict)
 
     def look(self, arrival: Arrival, attempt: Attempt) -> Looked:
         """Takes the file out of the inbox and looks into it."""
@@ -62,10 +74,17 @@ class Looker:
         tried = replace(attempt, seconds=time.monotonic() - started_s)
         return Looked(arrival, tried, path, value)
 
+    def is_remote(self, arrival: Arrival) -> bool:
+        """True for a file that lies in a storage and not in the inbox."""
+        return arrival.fingerprint in self.objects
+
     def entry(self, arrival: Arrival) -> Path:
-        """Where the file lay when it was seen; raises `Failed(FILE_NOT_FOUND)` for no name."""
+        """Where the file lay in the inbox when it was seen; a key is never made a path.
+
+        Raises `Failed(FILE_NOT_FOUND)` for no name.
+        """
         path = self.paths.get(arrival.fingerprint)
-        if path is None:
+        if path is None or self.is_remote(arrival):
             raise Failed(Reason.FILE_NOT_FOUND)
         return self.context.home.inbox / path
 
@@ -86,10 +105,28 @@ class Looker:
             if os.path.lexists(path):
                 self._finish_taking(arrival, taken)
                 return path
+        if self.is_remote(arrival):
+            return self._bring(arrival, taken)
         entry = self.entry(arrival)
         if not self.unchanged(arrival, entry):
             raise Failed(Reason.FILE_CHANGED)
         return take(entry, taken, home.inbox)
+
+    @cached_property
+    def _door(self) -> Door:
+        return Door(self.context.home.work, self.context.settings, self.context.worker)
+
+    def _bring(self, arrival: Arrival, into: Path) -> Path:
+        """Fetches an object; what may pass must not look as if the file itself were at fault."""
+        try:
+            reference = self.objects[arrival.fingerprint]
+            with self._door.localize(reference, self.profile.max_bytes) as found:
+                os.utime(found.path, ns=(arrival.mtime_ns, arrival.mtime_ns))
+                return publish(found.path, into)
+        except Failed as failed:
+            if failed.reason not in _OF_THE_WAY:
+                raise
+            raise Failed(Reason.STORAGE_UNREACHABLE, **failed.facts) from None
 
     def _finish_taking(self, arrival: Arrival, taken: Path) -> None:
         """Removes what a copy to another disk has left in the inbox when it was interrupted."""

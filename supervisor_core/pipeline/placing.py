@@ -46,12 +46,14 @@ class Placer:
         if looked.value.reason in KILLING:
             tries = self.killed.get(looked.arrival.ordinal, 0) + 1
             return tries < self.context.settings.import_tries
+        if self._is_another(looked):
+            return False
         return stays(looked.value.reason) and _KEPT not in looked.value.facts
 
     def _place(self, looked: Looked) -> Looked:
         if isinstance(looked.value, Examined):
             return self._accept(looked, self.targets[looked.value.sha256])
-        if looked.value.reason is Reason.FILE_CHANGED:
+        if looked.value.reason is Reason.FILE_CHANGED and not self._is_another(looked):
             return self._return(looked)
         if not self.waits(looked):
             self._refuse(looked)
@@ -80,6 +82,10 @@ class Placer:
 
     def _refuse(self, looked: Looked) -> None:
         arrival, home = looked.arrival, self.context.home
+        if self.looker.is_remote(arrival) and looked.path in (None, self._taken(arrival)):
+            self._taken(arrival).unlink(missing_ok=True)  # it is still in its bucket
+            fault("import.refused")
+            return
         target = places.refused(home, arrival.intake, arrival.ordinal)
         if looked.path is not None and looked.path != target:
             publish(looked.path, target)
@@ -93,6 +99,10 @@ class Placer:
         if self.looker.unchanged(arrival, entry):
             places.move_entry(entry, target, self.context.home.inbox)
             fault("import.refused")
+
+    def _is_another(self, looked: Looked) -> bool:
+        """True when other content lies in the storage now: that is seen as a file of its own."""
+        return looked.reason is Reason.FILE_CHANGED and self.looker.is_remote(looked.arrival)
 
     def _taken(self, arrival: Arrival) -> Path:
         return places.taken(self.context.home, arrival.intake, arrival.ordinal)

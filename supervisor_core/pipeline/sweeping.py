@@ -8,6 +8,7 @@ from supervisor_core.pipeline.context import Context
 from supervisor_core.pipeline.former import discard_former
 from supervisor_core.pipeline.places import remove_folder
 from supervisor_core.reasons import Reason
+from supervisor_core.remote.door import sweep_fetches
 from supervisor_core.store import attempts, leases, outputs
 from supervisor_core.store.attempts import Attempt, Step
 from supervisor_core.store.owners import is_gone
@@ -23,6 +24,7 @@ def sweep(context: Context) -> int:
     shows as worked on nor as an output's, belongs to nobody.
     """
     work = context.home.work
+    sweep_fetches(work)
     folders = [path for path in work.iterdir() if _ATTEMPT.fullmatch(path.name)]
     with context.store.read() as connection:
         unfinished = attempts.unfinished(connection)

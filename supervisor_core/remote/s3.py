@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from math import ceil
 from typing import Any
@@ -44,6 +45,7 @@ class Found:
 
     size_bytes: int
     etag: str
+    modified_ns: int
     version: str | None = field(default=None, repr=False)
     checksums: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -79,6 +81,7 @@ class Storage:
         return Found(
             size_bytes=int(head["ContentLength"]),
             etag=str(head["ETag"]),
+            modified_ns=nanoseconds(head["LastModified"]),
             version=head.get("VersionId"),
             checksums=_checksums(head, reference.bucket),
         )
@@ -102,6 +105,11 @@ class Storage:
         with told():
             signed = self.client.generate_presigned_url("get_object", which, ExpiresIn=seconds)
         return str(signed)
+
+
+def nanoseconds(moment: datetime) -> int:
+    """A moment that the storage tells, as the times of files are written."""
+    return int(moment.timestamp()) * 10**9
 
 
 def _open_client(settings: Settings) -> Any:

@@ -13,7 +13,7 @@ from supervisor_core.keys import DEFAULT_SOURCE, Fingerprint, IntakeKey, MediaKe
 from supervisor_core.reasons import Reason
 from supervisor_core.states import Arrival as State
 from supervisor_core.states import check_step
-from supervisor_core.store import names
+from supervisor_core.store import names, objects
 from supervisor_core.store.database import Connection
 from supervisor_core.store.rows import ROWS, fetch, given, insert, keys, reason_of
 from supervisor_core.store.store import Store
@@ -72,6 +72,11 @@ def known_fingerprints(connection: Connection) -> set[Fingerprint]:
     return set(found["fingerprint"].tolist())
 
 
+def known_among(connection: Connection, fingerprints: Iterable[str]) -> set[Fingerprint]:
+    """Which of these fingerprints were ever recorded."""
+    return set(_holders(connection, fingerprints))
+
+
 def known_arrivals(connection: Connection) -> dict[Fingerprint, State]:
     """Every fingerprint with its state; 100,000 of them take about 0.2 s."""
     found = connection.execute("SELECT fingerprint, state FROM arrival").fetchnumpy()
@@ -113,8 +118,12 @@ def record_intakes(
     paths: dict[str, str] = {
         file.fingerprint: file.path for new in intakes for file in new.arrivals
     }
+    places = {
+        file.fingerprint: file.place for new in intakes for file in new.arrivals if file.place
+    }
     with store.restricted() as connection:
         names.remember(connection, paths)
+        objects.remember(connection, places)
     with store.write() as connection:
         return _record(connection, intakes, Common(source, device, store.now()))
 
