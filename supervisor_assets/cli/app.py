@@ -95,9 +95,12 @@ def clean(
 
 @app.command()
 def ingest(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="PATH...", help="Files and folders to copy into the inbox."),
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...",
+            help="Files and folders to copy into the inbox, s3://bucket/key or https://host/file.",
+        ),
     ],
     profile: Annotated[
         str, typer.Option(help="The profile that says what is accepted and what is masked.")
@@ -114,7 +117,7 @@ def ingest(
     with edge(as_json=as_json):
         from supervisor_assets.cli.ingest import run as start
 
-        start(paths, profile, wait=wait, as_json=as_json)
+        start(words, profile, wait=wait, as_json=as_json)
 
 
 @app.command()

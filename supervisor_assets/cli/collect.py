@@ -2,7 +2,8 @@
 
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from supervisor_core.inbox.listing import is_hidden, is_unfinished
@@ -13,13 +14,20 @@ from supervisor_core.reasons import Reason
 class Found:
     """One file, and its path below a folder of its own in the inbox.
 
-    `reason` says why it can't even be copied: a link, a pipe, nothing there.
+    `reason` says why it can't even be copied: a link, a pipe, nothing there. `word` is what the
+    user calls it, where that is not its path.
     """
 
     path: Path
     inside: PurePosixPath
     size_bytes: int = 0
     reason: Reason | None = None
+    word: str = ""
+
+    @property
+    def said(self) -> str:
+        """What the user calls it."""
+        return self.word or str(self.path)
 
 
 @dataclass(frozen=True)
@@ -37,14 +45,18 @@ class Collector:
         self._left_out = 0
         self._taken: set[PurePosixPath] = set()
 
-    def collect(self, paths: Iterable[Path]) -> Collected:
-        """Everything that the paths name: files as they are, folders with all below them."""
-        files = tuple(self._free(found) for path in paths for found in self._named(path))
+    def collect(self, paths: Iterable[Path], more: Iterable[Found] = ()) -> Collected:
+        """Everything that the paths name: files as they are, folders with all below them.
+
+        `more` are files that were found otherwise.
+        """
+        named = (found for path in paths for found in self._named(path))
+        files = tuple(self._free(found) for found in chain(named, more))
         return Collected(files, self._left_out)
 
     def _named(self, path: Path) -> Iterator[Found]:
         path = path.absolute()
-        inside = PurePosixPath(_plain(path.name or "root"))
+        inside = PurePosixPath(plain(path.name or "root"))
         if path.is_dir() and not path.is_symlink():
             yield from self._walk(path, inside)
         else:
@@ -72,7 +84,7 @@ class Collector:
             number += 1
             inside = PurePosixPath(str(number)) / found.inside
         self._taken.add(inside)
-        return Found(found.path, inside, found.size_bytes, found.reason)
+        return replace(found, inside=inside)
 
 
 def _look(path: Path, inside: PurePosixPath) -> Found:
@@ -87,7 +99,7 @@ def _look(path: Path, inside: PurePosixPath) -> Found:
     return Found(path, inside, status.st_size)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A name that the inbox does not pass over: who names a file on purpose wants it taken in."""
     name = name.lstrip(".") if is_hidden(name) else name
     return f"{name}_" if not name or is_unfinished(name) or is_hidden(name) else name

@@ -1,10 +1,8 @@
-"""`ingest`: copies files into the inbox and has them cleaned, here or by the daemon."""
+"""`ingest`: copies files into the inbox, or names objects, and has them cleaned."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import inf
-from pathlib import Path
 from time import time
 
 import typer
@@ -12,12 +10,13 @@ import typer
 from supervisor_assets.cli import copying, fates, say
 from supervisor_assets.cli.codes import Code, code_of
 from supervisor_assets.cli.collect import Collector
+from supervisor_assets.cli.elsewhere import Recorded, fetched, record_objects, sort_out
 from supervisor_assets.cli.fates import Fate
 from supervisor_assets.cli.installation import daemon_runs
 from supervisor_assets.cli.runs import Runs, open_quiet_instance
 from supervisor_core.inbox.listing import list_inbox
 from supervisor_core.inbox.plan import plan
-from supervisor_core.keys import Fingerprint, IntakeKey
+from supervisor_core.keys import IntakeKey
 from supervisor_core.media.policy import load_profile, profile_names
 from supervisor_core.reasons import Reason
 from supervisor_core.settings import Home, Settings
@@ -28,28 +27,24 @@ from supervisor_core.store.requests import Verb, ask
 _WHO = "cli"
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """The intakes that hold the files, and the user's word for each file by fingerprint."""
-
-    intakes: Sequence[IntakeKey]
-    names: dict[Fingerprint, str]
-
-
-def run(paths: Sequence[Path], profile: str, *, wait: bool, as_json: bool) -> None:
+def run(words: Sequence[str], profile: str, *, wait: bool, as_json: bool) -> None:
     """Takes the files in; ends with exit code 3 when any of them is not verified."""
     settings = Settings.load()
     load_profile(profile, settings.profiles_folder or settings.home / "profiles")
-    collected = Collector().collect(paths)
-    if collected.left_out:
-        say.note(f"Left out {collected.left_out} hidden or unfinished names.")
+    given = sort_out(words, settings.s3_bucket)
     home = settings.open_home()
     with _going_on(), say.progress("copying") as bar:
         store = Store(home, settings)
-        place, copied = copying.deliver(collected.files, profile, home, settings, bar)
-        words = {f"{place}/{one.inside}": str(one.path) for one in copied if not one.reason}
-        recorded = record(store, home, settings, words)
-        refused = [fates.not_copied(str(one.path), one.reason) for one in copied if one.reason]
+        with fetched(given.web, profile, home, settings) as more:
+            collected = Collector().collect(given.here, more)
+            if collected.left_out:
+                say.note(f"Left out {collected.left_out} hidden or unfinished names.")
+            place, copied = copying.deliver(collected.files, profile, home, settings, bar)
+        inside = {f"{place}/{one.inside}": one.said for one in copied if not one.reason}
+        in_storage, not_found = record_objects(store, home, settings, profile, given.objects)
+        recorded = record(store, home, settings, inside) + in_storage
+        uncopied = [fates.not_copied(one.said, one.reason) for one in copied if one.reason]
+        refused = [*given.refused, *uncopied, *not_found]
         stuck = _work(recorded, home, store, bar, wait=wait)
     copying.remove_if_empty(home.inbox / place)
     if stuck is None:

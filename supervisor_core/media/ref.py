@@ -111,6 +111,12 @@ class WebAddress(MediaRef):
         return self.url
 
     @property
+    def shown(self) -> str:
+        """The address as its user may see it again: without password, query and fragment."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    @property
     def name(self) -> str:
         """The last part of the address's path, as its server calls the file."""
         return unquote(urlsplit(self.url).path, errors="replace").rpartition("/")[2]
