@@ -62,9 +62,10 @@ def candidate_of(picture: Picture, index: int, time_s: float, scene: int, side: 
     Raises `Failed(ENCODE_FAILED)` when it can't be written as a JPEG.
     """
     small = shrunk(picture, side)
-    grey = np.asarray(cv2.cvtColor(shrunk(small, MEASURED_SIDE), cv2.COLOR_BGR2GRAY), np.uint8)
+    measured = shrunk(small, MEASURED_SIDE)
+    grey = np.asarray(cv2.cvtColor(measured, cv2.COLOR_BGR2GRAY), np.uint8)
     cells = np.asarray(cv2.resize(grey, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.uint8)
-    if not _shows_something(grey):
+    if not _shows_something(measured, grey):
         return Candidate(index, time_s, scene, cells, 0.0, b"")
     return Candidate(index, time_s, scene, cells, _sharpness(grey), _jpeg(small))
 
@@ -79,11 +80,12 @@ def shrunk(picture: Picture, side: int) -> Picture:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _shows_something(grey: Grey) -> bool:
-    visible = grey[grey > BLACK_MAX]
-    if visible.size < VISIBLE_SHARE_MIN * grey.size:
+def _shows_something(picture: Picture, grey: Grey) -> bool:
+    """True when enough is not black, and that is not all of one colour."""
+    visible = picture[grey > BLACK_MAX]
+    if len(visible) < VISIBLE_SHARE_MIN * grey.size:
         return False
-    return float(visible.std()) > PLAIN_DEVIATION_MAX
+    return float(visible.std(axis=0).max()) > PLAIN_DEVIATION_MAX
 
 
 def _sharpness(grey: Grey) -> float:

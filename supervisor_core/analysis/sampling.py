@@ -23,7 +23,7 @@ from supervisor_core.media.stills import read_still
 # Candidates for each frame that will be chosen, and at least.
 CANDIDATES_EACH, CANDIDATES_MIN = 12, 64
 # The mean change of brightness at a cut: by itself, and against what is usual in the scene.
-CUT_MIN, CUT_TIMES, USUAL_WEIGHT = 16.0, 4.0, 0.1
+CUT_MIN, CUT_TIMES, USUAL_WEIGHT = 10.0, 4.0, 0.1
 # A codec needs some frames after a cut until the picture is good.
 SETTLED_FRAMES = 6
 # Every so many pixels each way are enough to see a cut.
