@@ -118,12 +118,6 @@ class Settings(BaseSettings):
         ge=1,
         description="Time between two looks through all keys, which find what came out of order.",
     )
-    s3_write_bucket: str | None = Field(
-        default=None, description="Bucket that verified files are written to; none is written to."
-    )
-    s3_write_prefix: str = Field(
-        default="", description="What the keys of written files begin with."
-    )
     allowed_hosts: str = Field(
         default="",
         description="Hosts, separated by commas, that files may be fetched from though private.",
@@ -150,6 +144,22 @@ class Settings(BaseSettings):
     )
     fetch_max_bytes: int = Field(
         default=100 * 1024**3, gt=0, description="Largest file that is fetched at all."
+    )
+
+    frames_base_s: float = Field(
+        default=60.0, gt=0, description="Limit to choose the frames that are analysed."
+    )
+    frames_rate: float = Field(
+        default=2.0, ge=0, description="Added to that for each second of media."
+    )
+    analysis_tries: int = Field(
+        default=5,
+        ge=1,
+        description="After so many attempts in vain an analysis waits for a person.",
+    )
+    analyses_folder: Path | None = Field(
+        default=None,
+        description="Operator's own analysis profiles; by default analyses/ in the home.",
     )
 
     # The model server.
