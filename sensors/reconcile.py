@@ -8,35 +8,22 @@ another one with the same content. A permanent refusal is an end, not a gap.
 """
 
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from resources import StoreResource
-from resources.pipeline import WORKER_TAG, owner_name
+from sensors.runs import ELSEWHERE, end_dead_runs, last_runs
 from supervisor_assets.failures import REASON_TAG
 from supervisor_assets.instance import forget_idle_ticks
 from supervisor_assets.jobs import clean_intake
 from supervisor_assets.partitions import added
-from supervisor_assets.requests import ATTEMPT_TAG, PARTITION_TAG, repair_request
+from supervisor_assets.requests import PARTITION_TAG, repair_request
 from supervisor_core.cleaning.job import CODE_VERSION
 from supervisor_core.keys import IntakeKey
-from supervisor_core.reasons import Reason
-from supervisor_core.repair import Cause, LastRun, OpenIntake, consider, plan_repairs
+from supervisor_core.repair import Cause, OpenIntake, consider, plan_repairs
 from supervisor_core.store.open_work import open_intakes
-from supervisor_core.store.owners import is_gone
 
-_ACTIVE = frozenset(
-    {
-        dg.DagsterRunStatus.QUEUED,
-        dg.DagsterRunStatus.STARTING,
-        dg.DagsterRunStatus.STARTED,
-        dg.DagsterRunStatus.CANCELING,
-    }
-)
-_ELSEWHERE = [Reason.ITEM_BUSY.value, Reason.LEASE_LOST.value]
-_SUBMISSION_S = 300.0
 _FOLLOWED_S = 2 * 86_400.0
 IDLE_TICKS_S = 3600.0
 
@@ -56,7 +43,9 @@ def reconcile(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.S
         unfinished = open_intakes(connection, now_s, CODE_VERSION)
     waited = waited_in_vain(context.instance, now_s)
     looked_at, cursor = consider([*unfinished, *waited], context.cursor or "")
-    runs = last_runs(context.instance, {work.intake for work in looked_at}, now_s)
+    runs = last_runs(
+        context.instance, clean_intake.name, {work.intake for work in looked_at}, now_s
+    )
     repairs = plan_repairs(looked_at, runs, now_s)
     idle = f"{len(unfinished)} unfinished, none due; {ended} dead runs ended"
     return dg.SensorResult(
@@ -67,38 +56,6 @@ def reconcile(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.S
     )
 
 
-def last_runs(
-    instance: dg.DagsterInstance, intakes: Iterable[IntakeKey], now_s: float
-) -> dict[IntakeKey, LastRun]:
-    """The newest run of each intake that has one."""
-    found = {}
-    for key in intakes:
-        wanted = dg.RunsFilter(job_name=clean_intake.name, tags={PARTITION_TAG: key})
-        records = instance.get_run_records(wanted, limit=1)
-        if records:
-            found[key] = _last_run(records[0], now_s)
-    return found
-
-
-def _last_run(record: dg.RunRecord, now_s: float) -> LastRun:
-    run = record.dagster_run
-    updated_s = record.update_timestamp.timestamp()
-    submitting = run.status is dg.DagsterRunStatus.NOT_STARTED and now_s - updated_s < _SUBMISSION_S
-    return LastRun(
-        run_id=run.run_id,
-        attempt=int(run.tags.get(ATTEMPT_TAG, "1")),
-        active=run.status in _ACTIVE or submitting,
-        ended_s=record.end_time or updated_s,
-        cancelled=run.status is dg.DagsterRunStatus.CANCELED,
-        gave_up=_gave_up(run),
-    )
-
-
-def _gave_up(run: dg.DagsterRun) -> bool:
-    failed = run.status is dg.DagsterRunStatus.FAILURE
-    return failed and run.tags.get(REASON_TAG) in _ELSEWHERE
-
-
 def waited_in_vain(instance: dg.DagsterInstance, now_s: float) -> list[OpenIntake]:
     """Intakes of which a run ended because another one had the same content in hand.
 
@@ -107,28 +64,9 @@ def waited_in_vain(instance: dg.DagsterInstance, now_s: float) -> list[OpenIntak
     wanted = dg.RunsFilter(
         job_name=clean_intake.name,
         statuses=[dg.DagsterRunStatus.FAILURE],
-        tags={REASON_TAG: _ELSEWHERE},
+        tags={REASON_TAG: ELSEWHERE},
         updated_after=datetime.fromtimestamp(now_s - _FOLLOWED_S, UTC),
     )
     runs = instance.get_runs(wanted)
     keys = {IntakeKey(run.tags[PARTITION_TAG]) for run in runs if PARTITION_TAG in run.tags}
     return [OpenIntake(key, Cause.RUN_FAILED, now_s) for key in sorted(keys)]
-
-
-def end_dead_runs(instance: dg.DagsterInstance) -> int:
-    """Fails started runs whose process is gone from this machine, and returns how many.
-
-    Dagster's own launcher notices that only while the server that started the run lives; such a
-    run would hold a place in the queue until its last limit.
-    """
-    started = dg.RunsFilter(job_name=clean_intake.name, statuses=[dg.DagsterRunStatus.STARTED])
-    dead = [run for run in instance.get_runs(started) if _is_dead(run)]
-    for run in dead:
-        instance.report_run_failed(run, "The process of this run is gone.")
-    return len(dead)
-
-
-def _is_dead(run: dg.DagsterRun) -> bool:
-    # A run that follows a dead one starts with all its tags, until it has written its own.
-    worker = run.tags.get(WORKER_TAG, "")
-    return worker.startswith(f"{owner_name(run.run_id)}@") and is_gone(worker)

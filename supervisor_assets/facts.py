@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -10,6 +11,9 @@ from supervisor_core.media.info import MediaInfo
 from supervisor_core.reasons import Reason
 from supervisor_core.states import Arrival
 from supervisor_core.store.progress import IntakeSummary
+
+if TYPE_CHECKING:
+    from supervisor_core.pipeline.analysing import AnalysisReport
 
 Facts = dict[str, dg.MetadataValue]
 OWNERS = ["team:supervisor"]
@@ -45,6 +49,19 @@ def cleaning_facts(summary: IntakeSummary) -> Facts:
         "coverage_percent": _number(100 * summary.coverage),
         "seconds": _number(summary.seconds),
     } | reason_facts(summary.reasons)
+
+
+def analysis_facts(report: "AnalysisReport") -> Facts:
+    """What became of the analyses of an intake."""
+    counts = {
+        "done": report.done,
+        "degraded": report.degraded,
+        "abstained": report.abstained,
+        "unchanged": report.skipped,
+        "busy_elsewhere": report.busy,
+    }
+    facts: Facts = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
+    return facts | reason_facts({**report.blocked, **report.waiting, **report.failed})
 
 
 def reason_facts(reasons: Mapping[Reason, int]) -> Facts:

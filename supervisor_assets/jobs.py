@@ -1,7 +1,8 @@
-"""The main job: one intake, from its arrival to verified files and their thumbnails."""
+"""The jobs: one cleans an intake without any model server, the other asks a model about it."""
 
 import dagster as dg
 
+from supervisor_assets.analyses.assets import analyses
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
@@ -12,3 +13,12 @@ clean_intake = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Takes one intake from its arrival to cleaned, verified files and thumbnails.",
 )
+
+analyse_intake = dg.define_asset_job(
+    "analyse_intake",
+    selection=dg.AssetSelection.assets(analyses),
+    executor_def=dg.in_process_executor,
+    description="Has a vision model look at the cleaned files of one intake.",
+)
+
+JOBS = (clean_intake, analyse_intake)

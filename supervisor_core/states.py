@@ -47,9 +47,27 @@ class Review(StrEnum):
     REJECTED = "rejected"
 
 
-State = Arrival | Cleaning | Verification | Review
+class Work(StrEnum):
+    """How far one task on a media is (an analysis); only an opened attempt counts as a try."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    BLOCKED = "blocked"
+    DONE = "done"
+    DEGRADED = "degraded"
+    ABSTAINED = "abstained"
+    ERROR = "error"
+    CANCELLED = "cancelled"
+    DEAD = "dead"
+
+
+State = Arrival | Cleaning | Verification | Review | Work
 
 _LEVELS = (Cleaning.FRAME_LEVEL, Cleaning.ROI_MASK, Cleaning.RAW_ASIDE, Cleaning.NOT_REQUIRED)
+
+_OPEN = (Work.QUEUED, Work.WAITING, Work.BLOCKED)
+_ENDS = (Work.DONE, Work.DEGRADED, Work.ABSTAINED, Work.ERROR, Work.CANCELLED, Work.DEAD)
 
 # One table for each axis: members of two axes may have the same text and would be one key.
 STEPS: dict[type[StrEnum], dict[State, frozenset[State]]] = {
@@ -80,6 +98,11 @@ STEPS: dict[type[StrEnum], dict[State, frozenset[State]]] = {
         Review.HELD: frozenset({Review.NONE, Review.RELEASED, Review.REJECTED}),
         Review.RELEASED: frozenset({Review.NONE, Review.HELD}),
         Review.REJECTED: frozenset({Review.NONE, Review.HELD}),
+    },
+    Work: {
+        **dict.fromkeys(_OPEN, frozenset({*_OPEN, Work.RUNNING, Work.CANCELLED, Work.DEAD})),
+        Work.RUNNING: frozenset({*_OPEN, *_ENDS}),
+        **dict.fromkeys(_ENDS, frozenset({Work.QUEUED})),
     },
 }
 

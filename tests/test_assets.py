@@ -82,7 +82,7 @@ def test_an_asset_says_what_it_is(asset: dg.AssetsDefinition) -> None:
     assert spec.partitions_def.name == "intake"
 
 
-def test_lineage_runs_from_videos_over_cleaned_frames_to_thumbnails() -> None:
+def test_lineage_runs_from_videos_over_cleaned_frames_to_what_hangs_below() -> None:
     graph = definitions_for("").resolve_asset_graph()
     children = {
         key.to_user_string(): {child.to_user_string() for child in graph.get(key).child_keys}
@@ -90,7 +90,8 @@ def test_lineage_runs_from_videos_over_cleaned_frames_to_thumbnails() -> None:
     }
     assert children == {
         "videos": {"cleaned_frames"},
-        "cleaned_frames": {"thumbnails"},
+        "cleaned_frames": {"analyses", "thumbnails"},
+        "analyses": set(),
         "thumbnails": set(),
     }
 

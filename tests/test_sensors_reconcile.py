@@ -14,7 +14,8 @@ from rehearsal import House
 
 from resources import StoreResource
 from resources.pipeline import WORKER_TAG, owner_name
-from sensors.reconcile import end_dead_runs, reconcile
+from sensors.reconcile import reconcile
+from sensors.runs import end_dead_runs
 from supervisor_assets.requests import ATTEMPT_TAG, CAUSE_TAG, PARTITION_TAG, PRIORITY_TAG
 from supervisor_core.cleaning.job import CODE_VERSION
 from supervisor_core.settings import Home

@@ -18,7 +18,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from rehearsal import CAST, House, Prompter, Rehearsal, steps
 
 from resources.pipeline import WORKER_TAG
-from sensors.reconcile import last_runs
+from sensors.runs import last_runs
 from supervisor_assets.failures import REASON_TAG
 from supervisor_assets.instance import open_instance
 from supervisor_assets.requests import PARTITION_TAG
@@ -198,7 +198,7 @@ def test_a_terminated_run_is_followed_after_its_wait_only(terminated: Terminated
     def repairs(at_s: float) -> list[int]:
         with terminated.site.store.read() as connection:
             unfinished = open_intakes(connection, at_s)
-        runs = last_runs(instance, {work.intake for work in unfinished}, at_s)
+        runs = last_runs(instance, "clean_intake", {work.intake for work in unfinished}, at_s)
         return [repair.attempt for repair in plan_repairs(unfinished, runs, at_s)]
 
     assert repairs(ended_s + CANCELLED_WAIT_S - 1) == []

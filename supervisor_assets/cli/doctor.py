@@ -60,6 +60,7 @@ def _findings_at_home(settings: Settings, worker: Worker) -> Iterator[Finding]:
     checks: dict[str, Callable[[], Finding]] = {
         "home": partial(doctor_home.folders, settings),
         "disk": partial(doctor_home.disk, settings),
+        "storage": partial(doctor_home.storage, settings),
         "store": partial(doctor_home.store, settings),
         "restricted store": partial(doctor_home.key, settings),
         "profiles": partial(doctor_home.profiles, settings),

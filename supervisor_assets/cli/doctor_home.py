@@ -11,6 +11,8 @@ from supervisor_assets.cli.installation import daemon_runs, existing_home, exist
 from supervisor_core.deadline import Worker
 from supervisor_core.media.policy import load_profile, profile_names
 from supervisor_core.reasons import Reason
+from supervisor_core.remote.listing import list_page
+from supervisor_core.remote.s3 import Storage
 from supervisor_core.settings import PRIVATE_FOLDERS, Settings
 
 _TRY_S = 60.0
@@ -47,6 +49,15 @@ def disk(settings: Settings) -> Finding:
     if free < _LITTLE * settings.reserve_bytes:
         return warning("disk", said, fix)
     return fine("disk", said)
+
+
+def storage(settings: Settings) -> Finding:
+    """The bucket that is looked through can be listed, where there is one."""
+    if not settings.s3_bucket:
+        return fine("storage", "no bucket is set")
+    page = list_page(Storage(settings), settings.s3_bucket, settings.s3_prefix, "")
+    more = " or more" if page.more else ""
+    return fine("storage", f"the bucket can be listed: {len(page.objects)} keys{more}")
 
 
 def store(settings: Settings) -> Finding:

@@ -42,6 +42,7 @@ class Profile:
     """The rules for one source; `None` stands for "no limit", in bytes, seconds and names.
 
     `codecs` concerns videos only; `containers` concerns every kind, by the names of `Container`.
+    `analysis` names what a model is asked about the cleaned files, `kind` says what they show.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Profile:
     mask: MaskPolicy = MaskPolicy.ALL_TEXT
     device: str | None = None
     audio: AudioPolicy = AudioPolicy.DROP
+    analysis: str | None = None
+    kind: str | None = None
 
     @property
     def version(self) -> str:
@@ -143,7 +146,7 @@ def _containers(value: object) -> frozenset[Container]:
     return frozenset(Container(name) for name in _codecs(value))
 
 
-def _device(value: object) -> str:
+def _name(value: object) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError
     return value
@@ -155,6 +158,8 @@ _READERS: dict[str, Any] = {
     "codecs": _codecs,
     "containers": _containers,
     "mask": MaskPolicy,
-    "device": _device,
+    "device": _name,
+    "analysis": _name,
+    "kind": _name,
     "audio": AudioPolicy,
 }

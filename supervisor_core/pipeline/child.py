@@ -1,18 +1,25 @@
-"""What runs inside the worker's child: everything that reads or writes media.
+"""What runs inside the worker's child: everything that reads or writes media or asks a model.
 
 Paths come in, small values go out. What needs heavy libraries is imported where it is used, so that
 the process that only gives orders stays light.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from supervisor_core.cleaning.job import CleanReport, Finding, Job, VerifyReport
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.kinds import Kind
 from supervisor_core.media.policy import Profile, check_policy, check_size
+
+if TYPE_CHECKING:
+    from supervisor_core.analysis.choosing import Chosen
+    from supervisor_core.model.child import Request
+    from supervisor_core.model.health import Health
+    from supervisor_core.model.ollama import Answer
 
 UNCLASSIFIED = "unclassified"
 
@@ -109,3 +116,24 @@ def draw_thumbnail(source: Path, destination: Path, longest_side: int) -> None:
     from supervisor_core.media.thumbnail import write_thumbnail
 
     write_thumbnail(source, destination, longest_side)
+
+
+def choose_frames(source: Path, folder: Path, count: int, side: int) -> "Chosen":
+    """Chooses the frames of a readable file to show to a model; see `analysis.choosing`."""
+    from supervisor_core.analysis.child import prepare
+
+    return prepare(source, folder, count, side)
+
+
+def ask_model(request: "Request") -> "Answer":
+    """Asks a model; see `model.ollama.ModelServer.ask`."""
+    from supervisor_core.model.child import ask
+
+    return ask(request)
+
+
+def look_at_model(url: str, model: str, hosts: Collection[str], limit_s: float) -> "Health":
+    """Looks whether a model can be asked; see `model.health.look`."""
+    from supervisor_core.model.health import look
+
+    return look(url, model, hosts, limit_s)

@@ -55,6 +55,10 @@ class Context:
         """Where the operator's own profiles are."""
         return self.settings.profiles_folder or self.home.root / "profiles"
 
+    def analyses_folder(self) -> Path:
+        """Where the operator's own analysis profiles are."""
+        return self.settings.analyses_folder or self.home.root / "analyses"
+
 
 _PARTS = 1000
 

@@ -1,10 +1,10 @@
 """The steps of an intake's way, each a call that may be made again at any time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline.again import send_back
@@ -24,6 +24,11 @@ from supervisor_core.settings import Home, Settings
 from supervisor_core.states import Cleaning
 from supervisor_core.store import Store
 from supervisor_core.store.progress import IntakeSummary, summarise
+
+if TYPE_CHECKING:
+    from supervisor_core.model.health import Health
+    from supervisor_core.pipeline.analysing import AnalysisReport
+    from supervisor_core.repair import OpenIntake
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -120,6 +125,45 @@ class Pipeline:
     def thumbnails(self, intake: IntakeKey) -> StepReport:
         """Draws a small picture of everything that passes the gate and has none."""
         return thumbnails(self._context, intake)
+
+    @_step
+    def analyse(self, intake: IntakeKey) -> "AnalysisReport":
+        """Has a model look at what may be shown, where the profile asks for it.
+
+        While the model can't be asked the items are blocked, and nothing of their tries is used.
+        """
+        # What talks to models takes half a second to import; cleaning needs none of it.
+        from supervisor_core.pipeline.analysing import analyse
+
+        return analyse(self._context, intake)
+
+    @_step
+    def unanalysed(self) -> "list[OpenIntake]":
+        """The intakes with analyses to make now, whatever the model server is like."""
+        from supervisor_core.pipeline.subjects import waiting_intakes
+
+        return waiting_intakes(self._context)
+
+    @_step
+    def block_analyses(self, intakes: Iterable[IntakeKey], reason: Reason) -> int:
+        """Writes on what waits there why the model can't be asked, and returns how many."""
+        from supervisor_core.pipeline.analysing import block
+
+        return block(self._context, intakes, reason)
+
+    @_step
+    def model_health(self) -> "Health":
+        """How the model server is now, told within `model_health_s` and a second."""
+        from supervisor_core.pipeline.asking import model_health
+
+        return model_health(self._context)
+
+    @_step
+    def model_rests(self) -> Reason | None:
+        """Why the model is left alone just now though it may be well; None when it may be asked."""
+        from supervisor_core.pipeline.asking import model_rests
+
+        return model_rests(self._context)
 
     @_step
     def preview(self, summary: IntakeSummary) -> Path | None:

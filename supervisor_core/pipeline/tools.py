@@ -1,8 +1,10 @@
 """The functions that do the real work, as values: a test may put its own in their place."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from supervisor_core.cleaning.job import CODE_VERSION, CleanReport, Job, Level, VerifyReport
 from supervisor_core.cleaning.limits import clean_limit_s, verify_limit_s
@@ -10,6 +12,12 @@ from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.policy import Profile
 from supervisor_core.pipeline import child
 from supervisor_core.settings import Settings
+
+if TYPE_CHECKING:
+    from supervisor_core.analysis.choosing import Chosen
+    from supervisor_core.model.child import Request
+    from supervisor_core.model.health import Health
+    from supervisor_core.model.ollama import Answer
 
 
 @dataclass(frozen=True)
@@ -22,4 +30,8 @@ class Tools:
     draw: Callable[[Path, Path, int], None] = child.draw_thumbnail
     clean_limit_s: Callable[[MediaInfo, Level, Settings], float] = clean_limit_s
     verify_limit_s: Callable[[MediaInfo, Settings], float] = verify_limit_s
+    choose: Callable[[Path, Path, int, int], "Chosen"] = child.choose_frames
+    ask: Callable[["Request"], "Answer"] = child.ask_model
+    look: Callable[[str, str, Collection[str], float], "Health"] = child.look_at_model
+    sleep: Callable[[float], None] = time.sleep
     code_version: str = CODE_VERSION

@@ -36,6 +36,7 @@ class Step(StrEnum):
     VERIFY = "verify"
     ASIDE = "aside"
     THUMBNAIL = "thumbnail"
+    ANALYSE = "analyse"
 
 
 class Outcome(StrEnum):
@@ -95,6 +96,16 @@ def close_lost(connection: Connection, media: Sequence[str], now: datetime) -> N
             f"{_INTERRUPT} media IN (SELECT media FROM {ROWS})",  # noqa: S608
             [now, Reason.LEASE_LOST, *keys("media", media)],
         )
+
+
+def close_lost_step(
+    connection: Connection, step: Step, media: str, level: str, now: datetime
+) -> None:
+    """Closes what an owner that lost this step on a media has left open."""
+    connection.execute(
+        f"{_INTERRUPT} step = ? AND media = ? AND level = ?",
+        [now, Reason.LEASE_LOST, step, media, level],
+    )
 
 
 def close_dead_import(connection: Connection, intake: str, now: datetime) -> None:

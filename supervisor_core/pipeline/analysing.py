@@ -1,0 +1,186 @@
+"""The analyses of an intake: of each file that passed the gate, under its profile's question."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from supervisor_core.keys import IntakeKey
+from supervisor_core.pipeline.asking import Asking, Said, key_of, longest_s, model_health
+from supervisor_core.pipeline.context import Context, Progress, item_progress
+from supervisor_core.pipeline.places import attempt_folder, failed_from, remove_folder
+from supervisor_core.pipeline.subjects import Subject, subjects_of
+from supervisor_core.pipeline.tasks import Tasks
+from supervisor_core.reasons import Failed, Reason
+from supervisor_core.states import Work
+from supervisor_core.store import Connection, analyses, gate
+from supervisor_core.store.analyses import Analysis
+from supervisor_core.store.attempts import Attempt, Step
+from supervisor_core.store.work import Task
+
+
+@dataclass(frozen=True)
+class AnalysisReport:
+    """What became of an intake's analyses in this call.
+
+    `skipped` had ended before and rest on the same; `busy` are in another run's hands. `blocked`,
+    `waiting` and `failed` count by reason.
+    """
+
+    intake: IntakeKey
+    done: int = 0
+    degraded: int = 0
+    abstained: int = 0
+    skipped: int = 0
+    busy: int = 0
+    blocked: Mapping[Reason, int] = field(default_factory=dict)
+    waiting: Mapping[Reason, int] = field(default_factory=dict)
+    failed: Mapping[Reason, int] = field(default_factory=dict)
+
+    @property
+    def open(self) -> set[Reason]:
+        """Why some have no result yet."""
+        return {*self.blocked, *self.waiting, *self.failed}
+
+    @property
+    def results(self) -> int:
+        """How many results were made."""
+        return self.done + self.degraded + self.abstained
+
+
+def analyse(context: Context, intake: IntakeKey) -> AnalysisReport:
+    """Analyses what passed the gate; see `Pipeline.analyse`."""
+    step = _Analysing(context, intake)
+    step.run(subjects_of(context, intake))
+    return step.report()
+
+
+def block(context: Context, intakes: Iterable[IntakeKey], reason: Reason) -> int:
+    """Writes on all that waits in these intakes why the model can't be asked; returns how many."""
+    blocked = 0
+    for intake in intakes:
+        tasks = Tasks(context, Step.ANALYSE, intake)
+        for one in subjects_of(context, intake):
+            tasks.block(one.task, [one.media], reason)
+        blocked += tasks.tally.ended[Work.BLOCKED]
+    return blocked
+
+
+class _Analysing:
+    """One call of the step."""
+
+    def __init__(self, context: Context, intake: IntakeKey) -> None:
+        self._context = context
+        self._intake = intake
+        self._tasks = Tasks(context, Step.ANALYSE, intake)
+        self._asking = Asking(context)
+
+    def run(self, subjects: Sequence[Subject]) -> None:
+        if not subjects:
+            return
+        health = model_health(self._context)
+        if health.reason is not None:
+            for one in subjects:
+                self._tasks.block(one.task, [one.media], health.reason)
+            return
+        for index, subject in enumerate(subjects):
+            progress = item_progress(self._context.on_progress, index, len(subjects))
+            key = key_of(self._context.settings, subject, health.digest)
+            limit_s = longest_s(self._context.settings, subject)
+            claim = self._tasks.take(
+                subject.task, subject.media, key, subject.profile.name, limit_s
+            )
+            if claim is not None:
+                self._one(subject, *claim, key, progress)
+
+    def report(self) -> AnalysisReport:
+        """The counts so far."""
+        tally = self._tasks.tally
+        return AnalysisReport(
+            intake=self._intake,
+            done=tally.ended[Work.DONE],
+            degraded=tally.ended[Work.DEGRADED],
+            abstained=tally.ended[Work.ABSTAINED],
+            skipped=tally.skipped,
+            busy=tally.busy,
+            blocked=tally.reasons(Work.BLOCKED),
+            waiting=tally.reasons(Work.WAITING, Work.QUEUED),
+            failed=tally.reasons(Work.ERROR, Work.DEAD),
+        )
+
+    def _one(
+        self, subject: Subject, held: Task, attempt: Attempt, key: str, progress: Progress | None
+    ) -> None:
+        started_s = time.monotonic()
+        said: Said | Failed
+        try:
+            said = self._asking.analyse(subject, attempt, progress)
+        except Failed as failed:
+            said = failed
+        except OSError as error:
+            said = failed_from(error)
+        except BaseException:
+            self._end(subject, held, attempt, Failed(Reason.CANCELLED), key)
+            raise
+        tried = replace(attempt, seconds=time.monotonic() - started_s)
+        self._end(subject, held, tried, said, key)
+        if isinstance(said, Failed) and said.reason is Reason.CANCELLED:
+            raise said
+
+    def _end(
+        self, subject: Subject, held: Task, attempt: Attempt, said: Said | Failed, key: str
+    ) -> None:
+        """Writes how it ended, and the questions that were sent for it."""
+        try:
+            with self._context.store.write() as connection:
+                analyses.ask(connection, self._asking.questions)
+                end = self._result(connection, subject, attempt, said, key)
+                self._tasks.end(connection, held, attempt, end, key)
+        except Failed as failed:
+            if failed.reason is not Reason.LEASE_LOST:
+                raise
+            self._tasks.tally.busy += 1
+        finally:
+            remove_folder(attempt_folder(self._context.home, attempt.id))
+
+    def _result(
+        self,
+        connection: Connection,
+        subject: Subject,
+        attempt: Attempt,
+        said: Said | Failed,
+        key: str,
+    ) -> Work | Failed:
+        """Writes a result, unless the file it rests on may no longer be shown."""
+        if isinstance(said, Failed):
+            return said
+        if gate.require_verified(connection, subject.media).sha256 != subject.readable.sha256:
+            return Failed(Reason.FILE_CHANGED)
+        analyses.save(connection, self._analysis(subject, attempt, said, key))
+        return said.judged.state
+
+    def _analysis(self, subject: Subject, attempt: Attempt, said: Said, key: str) -> Analysis:
+        frames = [
+            {"number": number, "index": one.index, "time_s": one.time_s, "sha256": one.sha256}
+            for number, one in enumerate(said.chosen.frames, 1)
+        ]
+        return Analysis(
+            key=key,
+            media=subject.media,
+            output=subject.readable.sha256,
+            profile=subject.profile.name,
+            prompt_hash=subject.profile.prompt_hash,
+            model=self._context.settings.model,
+            model_digest=said.answer.digest,
+            kind=said.kind.word,
+            kind_source=said.kind.source,
+            state=said.judged.state,
+            result=json.dumps(said.judged.result, ensure_ascii=False),
+            frames=json.dumps(frames),
+            prompt_tokens=said.answer.prompt_tokens,
+            answer_tokens=said.answer.answer_tokens,
+            model_seconds=said.answer.total_s,
+            seconds=attempt.seconds or 0.0,
+            attempt=attempt.id,
+            created=self._context.now(),
+        )

@@ -1,0 +1,129 @@
+"""What of an intake is to be analysed, and what is known of it before anybody looks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor_core.analysis.kinds import hint_of
+from supervisor_core.analysis.profiles import AnalysisProfile, load_analysis
+from supervisor_core.keys import Fingerprint, IntakeKey, MediaKey
+from supervisor_core.media.policy import profile_names
+from supervisor_core.pipeline.context import Context
+from supervisor_core.pipeline.rules import Profiles
+from supervisor_core.reasons import Failed, Reason
+from supervisor_core.repair import Cause, OpenIntake
+from supervisor_core.states import Work
+from supervisor_core.store import analyses, gate, names
+from supervisor_core.store import media as media_table
+from supervisor_core.store.analyses import Open
+from supervisor_core.store.arrivals import arrivals_of, find_intake
+from supervisor_core.store.gate import Readable
+from supervisor_core.store.owners import is_gone
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is to be analysed: a file that may be read, and what is known of its kind.
+
+    `tag` is the operator's word, `hint` a word of the profile's list that the file's name holds.
+    """
+
+    readable: Readable
+    seconds: float
+    profile: AnalysisProfile
+    tag: str | None = None
+    hint: str | None = None
+
+    @property
+    def media(self) -> MediaKey:
+        """Its media."""
+        return self.readable.media
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return task_of(self.profile.name)
+
+
+def task_of(profile: str) -> str:
+    """The name of the task that analyses under a profile."""
+    return f"analysis/{profile}"
+
+
+def subjects_of(context: Context, intake: IntakeKey) -> list[Subject]:
+    """The files of an intake that may be read, when its profile asks for an analysis.
+
+    Raises `Failed`: UNKNOWN_PROFILE or BAD_CONFIGURATION.
+    """
+    with context.store.read() as connection:
+        header = find_intake(connection, intake)
+        readable = gate.readable_of(connection, intake)
+        known = media_table.load(connection, [one.media for one in readable])
+        prints = {one.fingerprint: one.media for one in arrivals_of(connection, intake)}
+    if header is None or not readable:
+        return []
+    source = Profiles(context.profiles_folder()).named(header.profile)
+    if source.analysis is None:
+        return []
+    profile = load_analysis(source.analysis, context.analyses_folder())
+    hints = _hints(context, prints, profile)
+    return [
+        Subject(
+            one,
+            known[one.media].info.seconds or 0.0,
+            profile,
+            source.kind,
+            hints.get(one.media),
+        )
+        for one in readable
+    ]
+
+
+def _hints(
+    context: Context, prints: Mapping[Fingerprint, MediaKey | None], profile: AnalysisProfile
+) -> dict[MediaKey, str]:
+    """The word of the profile's list that each file's name holds; names go no further than this."""
+    with context.store.restricted() as connection:
+        paths = names.recall(connection, prints)
+    found = {
+        prints[Fingerprint(one)]: hint_of(Path(path).stem, profile) for one, path in paths.items()
+    }
+    return {media: hint for media, hint in found.items() if media and hint}
+
+
+def analysis_tasks(context: Context) -> dict[str, str]:
+    """The task for each profile of media whose files are analysed."""
+    folder = context.profiles_folder()
+    profiles = Profiles(folder)
+    tasks = {}
+    for name in profile_names(folder):
+        try:
+            analysis = profiles.named(name).analysis
+        except Failed:
+            continue
+        if analysis is not None:
+            tasks[name] = task_of(analysis)
+    return tasks
+
+
+def waiting_intakes(context: Context) -> list[OpenIntake]:
+    """The intakes with analyses to make now, whatever the model server is like."""
+    tasks, now = analysis_tasks(context), context.now()
+    with context.store.read() as connection:
+        found = analyses.open_tasks(connection, tasks, now)
+    causes: dict[IntakeKey, Cause] = {}
+    for one in found:
+        if one.state is Work.RUNNING and one.owner and not is_gone(one.owner):
+            continue
+        causes[one.intake] = min(causes.get(one.intake, Cause.UNFINISHED), _cause(one), key=_rank)
+    return [OpenIntake(intake, cause, 0.0) for intake, cause in causes.items()]
+
+
+def _cause(one: Open) -> Cause:
+    """What waited for the model, or for its time, may go on at once; all else after a wait."""
+    away = one.state is Work.BLOCKED and one.reason is Reason.BLOCKED_BY_OLLAMA
+    return Cause.CAUSE_PASSED if away or one.state is Work.WAITING else Cause.UNFINISHED
+
+
+def _rank(cause: Cause) -> bool:
+    return cause is not Cause.CAUSE_PASSED

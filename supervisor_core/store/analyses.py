@@ -1,0 +1,172 @@
+"""What models have said of media, each result bound to everything that it rests on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from supervisor_core.keys import IntakeKey, MediaKey
+from supervisor_core.reasons import Reason
+from supervisor_core.states import Work
+from supervisor_core.store.database import Connection
+from supervisor_core.store.rows import ROWS, fetch, given, insert, keys, reason_of
+
+_ANALYSIS = {
+    "key": "VARCHAR",
+    "media": "VARCHAR",
+    "output": "VARCHAR",
+    "profile": "VARCHAR",
+    "prompt_hash": "VARCHAR",
+    "model": "VARCHAR",
+    "model_digest": "VARCHAR",
+    "kind": "VARCHAR",
+    "kind_source": "VARCHAR",
+    "state": "VARCHAR",
+    "result": "VARCHAR",
+    "frames": "VARCHAR",
+    "prompt_tokens": "BIGINT",
+    "answer_tokens": "BIGINT",
+    "model_seconds": "DOUBLE",
+    "seconds": "DOUBLE",
+    "attempt": "VARCHAR",
+    "created": "TIMESTAMPTZ",
+    "current": "BOOLEAN",
+}
+_QUESTION = {
+    "id": "VARCHAR",
+    "attempt": "VARCHAR",
+    "media": "VARCHAR",
+    "task": "VARCHAR",
+    "asked": "TIMESTAMPTZ",
+    "seconds": "DOUBLE",
+    "reason": "VARCHAR",
+    "prompt_tokens": "BIGINT",
+    "answer_tokens": "BIGINT",
+    "load_s": "DOUBLE",
+}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One result; `result` and `frames` are JSON, `output` the hash of the file it was made from.
+
+    In the result every score stands with the frames it rests on, or is null with a reason.
+    """
+
+    key: str
+    media: MediaKey
+    output: str
+    profile: str
+    prompt_hash: str
+    model: str
+    model_digest: str
+    kind: str | None
+    kind_source: str
+    state: Work
+    result: str
+    frames: str
+    prompt_tokens: int
+    answer_tokens: int
+    model_seconds: float
+    seconds: float
+    attempt: str
+    created: datetime
+    current: bool = True
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question that was sent; `reason` says why no whole answer came."""
+
+    id: str
+    attempt: str
+    media: MediaKey
+    task: str
+    asked: datetime
+    seconds: float
+    reason: Reason | None = None
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    load_s: float = 0.0
+
+
+def save(connection: Connection, analysis: Analysis) -> None:
+    """Writes a result, which becomes the current one of its media and profile."""
+    connection.execute(
+        "UPDATE analysis SET current = false WHERE current AND media = ? AND profile = ?",
+        [analysis.media, analysis.profile],
+    )
+    insert(connection, "analysis", _ANALYSIS, [vars(analysis)])
+
+
+def ask(connection: Connection, questions: Sequence[Question]) -> None:
+    """Enters questions that were sent."""
+    insert(connection, "question", _QUESTION, [vars(one) for one in questions])
+
+
+def current(connection: Connection, profile: str, media: Iterable[str]) -> dict[MediaKey, Analysis]:
+    """The current result of each of these media under a profile."""
+    sql = f"SELECT analysis.* FROM analysis JOIN {ROWS} USING (media) WHERE current AND profile = ?"  # noqa: S608
+    found = map(_analysis, fetch(connection, sql, [*keys("media", media), profile]))
+    return {one.media: one for one in found}
+
+
+def of_intake(connection: Connection, intake: str) -> list[Analysis]:
+    """All current results of an intake's media."""
+    sql = (
+        "SELECT DISTINCT analysis.* FROM analysis JOIN arrival USING (media)"
+        " WHERE analysis.current AND arrival.intake = ? ORDER BY analysis.media, analysis.profile"
+    )
+    return list(map(_analysis, fetch(connection, sql, [intake])))
+
+
+_WANTED = f"""
+    WITH first AS (
+        SELECT media, min(intake) AS intake FROM arrival
+        WHERE state IN ('imported', 'duplicate') GROUP BY media
+    ), wanted AS (
+        SELECT first.intake, media.media, given.task FROM first
+        JOIN intake USING (intake)
+        JOIN {ROWS} AS given USING (profile)
+        JOIN media ON media.media = first.media
+        WHERE media.verification = 'verified' OR media.cleaning = 'not_required'
+    )
+    SELECT wanted.intake, work.state, work.reason, work.lease_owner FROM wanted
+    LEFT JOIN work USING (media, task)
+    LEFT JOIN output ON output.media = wanted.media AND output.current
+    LEFT JOIN analysis ON analysis.media = wanted.media AND analysis.current
+        AND 'analysis/' || analysis.profile = wanted.task
+    WHERE work.state IS NULL OR work.state IN ('queued', 'blocked', 'running')
+        OR work.state = 'waiting' AND work.not_before <= $3
+        OR work.state IN ('done', 'degraded', 'abstained') AND output.sha256 <> analysis.output
+"""  # noqa: S608
+
+
+@dataclass(frozen=True)
+class Open:
+    """A media of an intake whose task is not at its end; no state where there is no task yet."""
+
+    intake: IntakeKey
+    state: Work | None
+    reason: Reason | None
+    owner: str | None
+
+
+def open_tasks(connection: Connection, tasks: dict[str, str], now: datetime) -> list[Open]:
+    """What waits for its analysis; `tasks` gives the task for each profile of media."""
+    pairs = [{"profile": profile, "task": task} for profile, task in tasks.items()]
+    shape = {"profile": "VARCHAR", "task": "VARCHAR"}
+    sql = _WANTED.replace("?, ?", "$1, $2", 1)
+    rows = fetch(connection, sql, [*given(shape, pairs), now])
+    return [
+        Open(
+            IntakeKey(str(row["intake"])),
+            Work(str(row["state"])) if row["state"] else None,
+            reason_of(row["reason"]),
+            str(row["lease_owner"]) if row["lease_owner"] else None,
+        )
+        for row in rows
+    ]
+
+
+def _analysis(row: dict[str, object]) -> Analysis:
+    return Analysis(**row | {"state": Work(str(row["state"]))})  # type: ignore[arg-type]
