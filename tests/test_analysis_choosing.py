@@ -151,10 +151,23 @@ def test_a_short_scene_is_shown(tmp_path: Path) -> None:
     assert any(92 <= index < 106 for index in indexes(chosen(tmp_path, pictures)))
 
 
+def roof(step: int) -> np.ndarray:
+    """A plain roof with a few seams and a hatch, seen from a passing train."""
+    picture = GREY.copy()
+    for seam in range(0, WIDTH, 80):
+        cv2.line(picture, (seam + step, 0), (seam + step, HEIGHT), (140, 145, 150), 1)
+    return cv2.circle(picture, (40 + 4 * step, 120), 30, (80, 90, 200), -1)
+
+
 def test_a_scene_with_little_detail_is_no_blurred_one(tmp_path: Path) -> None:
-    roof = [cv2.circle(GREY.copy(), (60 + 4 * n, 120), 30, (80, 90, 200), -1) for n in range(40)]
-    choice = chosen(tmp_path, [*roof, *climbing(40)])
+    choice = chosen(tmp_path, [*map(roof, range(40)), *climbing(40)])
     assert [index // 16 for index in indexes(choice)] == [0, 1, 2, 3, 4]
+
+
+def test_wild_movement_is_no_cut_at_every_frame(tmp_path: Path) -> None:
+    pictures = [np.roll(wall(), 40 * step, axis=1) for step in range(40)]
+    candidates = sample(write_clip(tmp_path / "wild.mp4", pictures), 5, 1024).candidates
+    assert max(one.scene for one in candidates) <= 3
 
 
 def test_a_clip_shorter_than_the_count_gives_what_it_has(tmp_path: Path) -> None:

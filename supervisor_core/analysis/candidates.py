@@ -1,4 +1,4 @@
-"""A frame that may be chosen: kept as a small grey picture and a JPEG, with what is measured on it.
+"""A frame that may be chosen: kept as a small picture and a JPEG, with what is measured on it.
 
 Black counts nowhere, since cleaning paints its boxes black: neither as darkness while something is
 left beside it, nor as sharpness at its edges, nor as sameness of two pictures that share it.
@@ -30,7 +30,7 @@ Grey = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One frame; `scene` counts the cuts before it, `jpeg` is empty when it can't be chosen.
+    """One frame; `scene` counts the cuts before it, `jpeg` is empty when there is nothing to see.
 
     `sharpness` is the variance of the Laplacian over the variance of the picture, beside black.
     """
@@ -38,7 +38,7 @@ class Candidate:
     index: int
     time_s: float
     scene: int
-    cells: Grey
+    cells: Picture
     sharpness: float
     jpeg: bytes
 
@@ -49,8 +49,8 @@ class Candidate:
 
     def same_as(self, other: "Candidate") -> bool:
         """True when nothing of some size differs between the pictures, as in a frozen one."""
-        visible = (self.cells > BLACK_MAX) | (other.cells > BLACK_MAX)
-        changes = cv2.absdiff(self.cells, other.cells)[visible]
+        visible = np.maximum(self.cells, other.cells).max(axis=2) > BLACK_MAX
+        changes = cv2.absdiff(self.cells, other.cells).max(axis=2)[visible]
         if changes.size < CHANGED_CELLS:
             return True
         return float(np.partition(changes, -CHANGED_CELLS)[-CHANGED_CELLS]) <= SAME_MAX
@@ -64,7 +64,7 @@ def candidate_of(picture: Picture, index: int, time_s: float, scene: int, side: 
     small = shrunk(picture, side)
     measured = shrunk(small, MEASURED_SIDE)
     grey = np.asarray(cv2.cvtColor(measured, cv2.COLOR_BGR2GRAY), np.uint8)
-    cells = np.asarray(cv2.resize(grey, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.uint8)
+    cells = np.asarray(cv2.resize(measured, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.uint8)
     if not _shows_something(measured, grey):
         return Candidate(index, time_s, scene, cells, 0.0, b"")
     return Candidate(index, time_s, scene, cells, _sharpness(grey), _jpeg(small))

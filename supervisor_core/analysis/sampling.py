@@ -22,8 +22,8 @@ from supervisor_core.media.stills import read_still
 
 # Candidates for each frame that will be chosen, and at least.
 CANDIDATES_EACH, CANDIDATES_MIN = 12, 64
-# The mean change of brightness at a cut: by itself, and against what is usual in the scene.
-CUT_MIN, CUT_TIMES, USUAL_WEIGHT = 10.0, 4.0, 0.1
+# The mean change of brightness at a cut: by itself, and against what was usual before.
+CUT_MIN, CUT_TIMES, USUAL_WEIGHT = 10.0, 4.0, 0.25
 # A codec needs some frames after a cut until the picture is good.
 SETTLED_FRAMES = 6
 # Every so many pixels each way are enough to see a cut.
@@ -95,11 +95,10 @@ class _Cuts:
         """Takes in the next frame; `age` is how many frames of its scene came before it."""
         change = self._change(glance)
         self._before = glance
-        if change > max(CUT_MIN, CUT_TIMES * self._usual):
-            self.scene, self.age, self._usual = self.scene + 1, 0, 0.0
-        else:
-            self.age += 1
-            self._usual += USUAL_WEIGHT * (change - self._usual)
+        is_cut = change > max(CUT_MIN, CUT_TIMES * self._usual)
+        self.scene, self.age = (self.scene + 1, 0) if is_cut else (self.scene, self.age + 1)
+        # Cuts count as usual too: in wild movement or flashing light they are no news.
+        self._usual += USUAL_WEIGHT * (change - self._usual)
 
     def _change(self, glance: Glance) -> float:
         if self._before is None or self._before.shape != glance.shape:
