@@ -27,6 +27,7 @@ CHECKS = [
     "settings",
     "home",
     "disk",
+    "storage",
     "store",
     "restricted store",
     "profiles",

@@ -8,8 +8,12 @@ import numpy as np
 from command import Ran, run
 from storage_parts import BUCKET, CREDENTIALS, Site, leftovers, send
 
+from supervisor_assets.cli import doctor_home
 from supervisor_assets.cli.elsewhere import sort_out
+from supervisor_assets.cli.findings import checked
 from supervisor_core.media.ref import S3Object
+from supervisor_core.reasons import Reason
+from supervisor_core.settings import Settings
 
 
 def picture(shade: int) -> bytes:
@@ -65,3 +69,15 @@ def test_what_is_a_file_here_is_no_key(tmp_path: Path, monkeypatch: Any) -> None
     assert given.here == [tmp_path / "a.mp4", tmp_path / "gone.mp4"]
     assert given.objects == {"b.mp4": S3Object("bbb", "b.mp4")}
     assert [one.file for one in given.refused] == ["ftp://..."]
+
+
+def test_doctor_says_whether_the_bucket_can_be_listed(
+    tmp_path: Path, bucket: Any, storage_address: str
+) -> None:
+    bucket.put_object(Bucket=BUCKET, Key="a", Body=b"x")
+    settings = Settings(s3_endpoint=storage_address, s3_bucket=BUCKET, home=tmp_path)
+    assert doctor_home.storage(settings).said == "the bucket can be listed: 1 keys"
+    gone = settings.model_copy(update={"s3_bucket": "gone-bucket"})
+    found = checked("storage", lambda: doctor_home.storage(gone))
+    assert found.reason is Reason.BAD_CONFIGURATION
+    assert "gone-bucket" not in found.said
