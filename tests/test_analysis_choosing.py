@@ -1,7 +1,8 @@
 """Which frames of a recording are sent: spread, visible, sharp, and no two alike."""
 
 import hashlib
-import pickle
+import subprocess
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,7 @@ from supervisor_core.analysis.candidates import candidate_of
 from supervisor_core.analysis.child import prepare
 from supervisor_core.analysis.choosing import Chosen, choose
 from supervisor_core.analysis.sampling import sample
+from supervisor_core.deadline import Worker
 from supervisor_core.media.stills import read_still
 from supervisor_core.reasons import Failed, Reason
 
@@ -204,11 +206,18 @@ def test_a_still_is_its_own_only_frame(tmp_path: Path) -> None:
     assert read_still(frame.path).shape == (768, 1024, 3)
 
 
-def test_the_childs_function_travels(tmp_path: Path) -> None:
+def test_the_child_process_does_it(tmp_path: Path, warm: Worker) -> None:
     clip = write_clip(tmp_path / "clip.mp4", climbing(20))
-    choice = pickle.loads(pickle.dumps(prepare))(clip, tmp_path, 2, 100)
-    assert pickle.loads(pickle.dumps(choice)) == choice
+    choice = warm.call(prepare, clip, tmp_path, 2, 100, limit_s=60)
+    assert choice == choose(clip, 2, tmp_path, 100)
     assert max(read_still(choice.frames[0].path).shape) == 100
+
+
+def test_giving_the_order_loads_nothing_heavy() -> None:
+    check = "assert not {'cv2', 'av', 'numpy'} & set(sys.modules)"
+    modules = ("child", "evidence", "kinds")
+    lines = "".join(f"import supervisor_core.analysis.{name}\n" for name in modules)
+    subprocess.run([sys.executable, "-c", f"{lines}import sys\n{check}"], check=True)
 
 
 @pytest.mark.parametrize(

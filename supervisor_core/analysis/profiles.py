@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,12 +140,18 @@ def _kinds(value: object) -> tuple[str, ...]:
 
 def _hints(value: object) -> dict[str, str]:
     """From `kind = ["word", ...]` to each word's kind; a word can't stand for two."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not all(isinstance(words, list) for words in value.values()):
         raise TypeError
-    pairs = [(word.casefold(), kind) for kind, words in value.items() for word in words]
-    if len(dict(pairs)) < len(set(pairs)) or not all(word.isalpha() for word, _ in pairs):
+    pairs = [(_folded(word), kind) for kind, words in value.items() for word in words]
+    if len(dict(pairs)) < len(set(pairs)):
         raise ValueError
     return dict(pairs)
+
+
+def _folded(word: object) -> str:
+    if not isinstance(word, str) or not word.isalpha():
+        raise ValueError
+    return unicodedata.normalize("NFC", word).casefold()
 
 
 def _bad(setting: str, error: str) -> Failed:
