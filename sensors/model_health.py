@@ -42,7 +42,7 @@ def model_health(
     if (reason := why_not(work)) is not None:
         held = work.block_analyses([one.intake for one in due], reason)
         return dg.SkipReason(f"{reason}: {reason.sentence} {held} items wait")
-    return _requests(due, cursor)
+    return _requests(due)
 
 
 def why_not(work: Pipeline) -> Reason | None:
@@ -50,9 +50,8 @@ def why_not(work: Pipeline) -> Reason | None:
     return work.model_health().reason or work.model_rests()
 
 
-def _requests(due: list[Repair], cursor: str) -> dg.SensorResult:
+def _requests(due: list[Repair]) -> dg.SensorResult:
     return dg.SensorResult(
         run_requests=[repair_request(one) for one in due],
         dynamic_partitions_requests=added(IntakeKey(one.intake) for one in due),
-        cursor=cursor,
     )

@@ -1,0 +1,98 @@
+"""The sensor that starts what waits for a model: only when the model is well, and only once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from analysis_parts import SMALL, cleaned, grounded, house_asking, task
+from ollama_server import Mode, OllamaServer
+from pipeline_parts import House
+
+from resources import PipelineResource
+from sensors.model_health import model_health
+from supervisor_assets.definitions import definitions_for
+from supervisor_core.deadline import Worker
+from supervisor_core.pipeline import Pipeline
+from supervisor_core.reasons import Reason
+from supervisor_core.settings import Settings
+from supervisor_core.states import Work
+
+
+@pytest.fixture
+def server() -> Iterator[OllamaServer]:
+    with OllamaServer() as server:
+        server.answer = grounded
+        yield server
+
+
+@pytest.fixture
+def house(tmp_path: Path, server: OllamaServer, monkeypatch: pytest.MonkeyPatch) -> House:
+    for name, value in (SMALL | {"ollama_url": server.url}).items():
+        monkeypatch.setenv(f"SUPERVISOR_{name.upper()}", str(value))
+    return house_asking(tmp_path, server.url)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+def tick(house: House, instance: dg.DagsterInstance, cursor: str | None = None) -> Any:
+    class Acted(PipelineResource):
+        def build(self, settings: Settings, worker: Worker, owner: str) -> Pipeline:
+            return house.pipeline
+
+    with dg.build_sensor_context(
+        instance=instance,
+        cursor=cursor,
+        repository_def=definitions_for("").get_repository_def(),
+        resources={"pipeline": Acted(home=str(house.home.root))},
+    ) as context:
+        return model_health.evaluate_tick(context)
+
+
+def test_nothing_is_asked_while_nothing_waits(
+    house: House, instance: dg.DagsterInstance, server: OllamaServer
+) -> None:
+    assert tick(house, instance).run_requests == []
+    assert server.requests == []
+
+
+def test_what_was_verified_is_asked_for_once_the_model_is_well(
+    house: House, instance: dg.DagsterInstance, server: OllamaServer
+) -> None:
+    key = cleaned(house, "one", "two")
+    (request,) = tick(house, instance).run_requests
+    assert (request.partition_key, request.job_name) == (key, "analyse_intake")
+    assert [one.path for one in server.asked] == []
+
+
+@pytest.mark.parametrize("mode", [Mode.REFUSED, Mode.NO_MODELS, Mode.SILENT])
+def test_while_the_model_is_not_well_it_says_so_on_the_items(
+    mode: Mode, house: House, instance: dg.DagsterInstance, server: OllamaServer
+) -> None:
+    key = cleaned(house, "one")
+    server.mode, server.everywhere = mode, True
+    found = tick(house, instance)
+    assert found.run_requests == []
+    assert (task(house, key).state, task(house, key).attempts) == (Work.BLOCKED, 0)
+    assert str(task(house, key).reason) in (Reason.BLOCKED_BY_OLLAMA, Reason.NO_MODELS)
+    server.mode = Mode.OK
+    assert [one.partition_key for one in tick(house, instance, found.cursor).run_requests] == [key]
+
+
+def test_while_the_circuit_is_open_no_run_is_started(
+    house: House, instance: dg.DagsterInstance, server: OllamaServer
+) -> None:
+    key = cleaned(house, "one")
+    server.mode = Mode.ERROR_500
+    for _ in range(3):
+        house.pipeline.analyse(key)
+        house.clock.turn(5)
+    assert house.pipeline.model_rests() is Reason.BLOCKED_BY_OLLAMA
+    assert tick(house, instance).run_requests == []
+    house.clock.turn(60)
+    assert len(tick(house, instance).run_requests) == 1
