@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -12,7 +11,6 @@ from pipeline_parts import House
 
 from resources import PipelineResource
 from sensors.model_health import model_health
-from supervisor_assets.definitions import definitions_for
 from supervisor_core.deadline import Worker
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.reasons import Reason
@@ -40,24 +38,29 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def tick(house: House, instance: dg.DagsterInstance, cursor: str | None = None) -> Any:
+def tick(
+    house: House, instance: dg.DagsterInstance, cursor: str | None = None
+) -> dg.SensorResult | dg.SkipReason:
     class Acted(PipelineResource):
         def build(self, settings: Settings, worker: Worker, owner: str) -> Pipeline:
             return house.pipeline
 
-    with dg.build_sensor_context(
-        instance=instance,
-        cursor=cursor,
-        repository_def=definitions_for("").get_repository_def(),
-        resources={"pipeline": Acted(home=str(house.home.root))},
-    ) as context:
-        return model_health.evaluate_tick(context)
+    resources = {"pipeline": Acted(home=str(house.home.root))}
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+        return model_health(context)
+
+
+def asked_for(found: dg.SensorResult | dg.SkipReason) -> list[str]:
+    """The intakes of the runs that a tick requests."""
+    if isinstance(found, dg.SkipReason):
+        return []
+    return [str(one.partition_key) for one in found.run_requests or ()]
 
 
 def test_nothing_is_asked_while_nothing_waits(
     house: House, instance: dg.DagsterInstance, server: OllamaServer
 ) -> None:
-    assert tick(house, instance).run_requests == []
+    assert asked_for(tick(house, instance)) == []
     assert server.requests == []
 
 
@@ -65,8 +68,7 @@ def test_what_was_verified_is_asked_for_once_the_model_is_well(
     house: House, instance: dg.DagsterInstance, server: OllamaServer
 ) -> None:
     key = cleaned(house, "one", "two")
-    (request,) = tick(house, instance).run_requests
-    assert (request.partition_key, request.job_name) == (key, "analyse_intake")
+    assert asked_for(tick(house, instance)) == [key]
     assert [one.path for one in server.asked] == []
 
 
@@ -77,11 +79,11 @@ def test_while_the_model_is_not_well_it_says_so_on_the_items(
     key = cleaned(house, "one")
     server.mode, server.everywhere = mode, True
     found = tick(house, instance)
-    assert found.run_requests == []
+    assert asked_for(found) == []
     assert (task(house, key).state, task(house, key).attempts) == (Work.BLOCKED, 0)
     assert str(task(house, key).reason) in (Reason.BLOCKED_BY_OLLAMA, Reason.NO_MODELS)
     server.mode = Mode.OK
-    assert [one.partition_key for one in tick(house, instance, found.cursor).run_requests] == [key]
+    assert asked_for(tick(house, instance)) == [key]
 
 
 def test_while_the_circuit_is_open_no_run_is_started(
@@ -93,6 +95,6 @@ def test_while_the_circuit_is_open_no_run_is_started(
         house.pipeline.analyse(key)
         house.clock.turn(5)
     assert house.pipeline.model_rests() is Reason.BLOCKED_BY_OLLAMA
-    assert tick(house, instance).run_requests == []
+    assert asked_for(tick(house, instance)) == []
     house.clock.turn(60)
-    assert len(tick(house, instance).run_requests) == 1
+    assert asked_for(tick(house, instance)) == [key]
