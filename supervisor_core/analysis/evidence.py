@@ -1,6 +1,6 @@
 """What of a model's answer may stand: values with frames that show them, and null for all else.
 
-The seed of this rule is an analysis that put numbers where the model had said nothing. Here a score
+An analysis that puts numbers where the model has said nothing is worse than none. Here a score
 is the model's own, literally, or it is null with a reason.
 """
 
