@@ -8,6 +8,7 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import NewType
 
 IntakeKey = NewType("IntakeKey", str)
@@ -16,6 +17,13 @@ MediaKey = NewType("MediaKey", str)
 
 DEFAULT_SOURCE = "inbox"
 STORAGE_SOURCE = "s3"
+
+
+class Retried(StrEnum):
+    """The assets whose items can end without success and be tried again, by their keys."""
+
+    CLEANED_FRAMES = "cleaned_frames"
+    ANALYSES = "analyses"
 
 
 def fingerprint(

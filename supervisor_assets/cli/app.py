@@ -9,6 +9,7 @@ import typer
 
 from supervisor_assets.cli.codes import MEANING
 from supervisor_assets.cli.edge import edge
+from supervisor_core.keys import Retried
 
 _CODES = ", ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items())
 
@@ -133,6 +134,30 @@ def status(
         from supervisor_assets.cli.status import run as start
 
         start(intake, limit, as_json=as_json)
+
+
+@app.command()
+def retry(
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY...]", help="Only these intakes or media (16 hex or more); else all."
+        ),
+    ] = None,
+    code: Annotated[
+        str, typer.Option(metavar="REASON", help="Only what ended for this reason.")
+    ] = "",
+    asset: Annotated[Retried | None, typer.Option(help="Only items of this asset.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be tried again; change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Try again what ended without success: failed analyses, and files that lie aside."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.retry import run as start
+
+        start(keys or [], code, asset, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline.context import Context
-from supervisor_core.states import Cleaning, Verification
+from supervisor_core.states import Cleaning
 from supervisor_core.store import audit, leases
 from supervisor_core.store import media as media_table
 from supervisor_core.store.audit import Deed
@@ -17,7 +17,7 @@ def send_back(context: Context, intake: IntakeKey, *, everything: bool) -> int:
     with context.store.write() as connection:
         members = media_table.of_intake(connection, intake)
         free = [one for one in members if leases.is_free(one, context.owner, now)]
-        chosen = [_back(one) for one in free if _is_wanted(one, everything)]
+        chosen = [one.sent_back() for one in free if _is_wanted(one, everything)]
         media_table.save(connection, chosen, now)
         deeds = [Deed("send_back", media.media, {}) for media in chosen]
         audit.write(connection, context.owner, deeds, now)
@@ -26,12 +26,3 @@ def send_back(context: Context, intake: IntakeKey, *, everything: bool) -> int:
 
 def _is_wanted(media: Media, everything: bool) -> bool:
     return media.cleaning is Cleaning.RAW_ASIDE or (everything and media.cleaning in _MADE)
-
-
-def _back(media: Media) -> Media:
-    return media.step(
-        cleaning=Cleaning.WAITING,
-        next_level=Cleaning.FRAME_LEVEL,
-        verification=Verification.NONE,
-        not_before=None,
-    )

@@ -91,9 +91,11 @@ def _hints(
     return {media: hint for media, hint in found.items() if media and hint}
 
 
-def analysis_tasks(context: Context) -> dict[str, str]:
-    """The task for each profile of media whose files are analysed."""
-    folder = context.profiles_folder()
+def analysis_tasks(folder: Path) -> dict[str, str]:
+    """The task for each profile of media whose files are analysed; `folder` holds the operator's.
+
+    One that can't be read is left out.
+    """
     profiles = Profiles(folder)
     tasks = {}
     for name in profile_names(folder):
@@ -108,7 +110,7 @@ def analysis_tasks(context: Context) -> dict[str, str]:
 
 def waiting_intakes(context: Context) -> list[OpenIntake]:
     """The intakes with analyses to make now, whatever the model server is like."""
-    tasks, now = analysis_tasks(context), context.now()
+    tasks, now = analysis_tasks(context.profiles_folder()), context.now()
     with context.store.read() as connection:
         found = analyses.open_tasks(connection, tasks, now)
     causes: dict[IntakeKey, Cause] = {}
@@ -120,9 +122,10 @@ def waiting_intakes(context: Context) -> list[OpenIntake]:
 
 
 def _cause(one: Open) -> Cause:
-    """What waited for the model, or for its time, may go on at once; all else after a wait."""
+    """What waited for the model, its time or a person may go on at once; all else after a wait."""
     away = one.state is Work.BLOCKED and one.reason is Reason.BLOCKED_BY_OLLAMA
-    return Cause.CAUSE_PASSED if away or one.state is Work.WAITING else Cause.UNFINISHED
+    ready = away or one.state in (Work.WAITING, Work.QUEUED)
+    return Cause.CAUSE_PASSED if ready else Cause.UNFINISHED
 
 
 def _rank(cause: Cause) -> bool:

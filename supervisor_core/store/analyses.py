@@ -1,6 +1,6 @@
 """What models have said of media, each result bound to everything that it rests on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -119,7 +119,8 @@ def of_intake(connection: Connection, intake: str) -> list[Analysis]:
     return list(map(_analysis, fetch(connection, sql, [intake])))
 
 
-_WANTED = f"""
+# Which analysis is wanted of which media, as the profiles of media say ($1, $2: `given_tasks`).
+WANTED = f"""
     WITH first AS (
         SELECT media, min(intake) AS intake FROM arrival
         WHERE state IN ('imported', 'duplicate') GROUP BY media
@@ -130,7 +131,9 @@ _WANTED = f"""
         JOIN media ON media.media = first.media
         WHERE media.verification = 'verified' OR media.cleaning = 'not_required'
     )
-    SELECT wanted.intake, work.state, work.reason, work.lease_owner FROM wanted
+""".replace("?, ?", "$1, $2", 1)  # noqa: S608
+_OPEN = f"""
+    {WANTED} SELECT wanted.intake, work.state, work.reason, work.lease_owner FROM wanted
     LEFT JOIN work USING (media, task)
     LEFT JOIN output ON output.media = wanted.media AND output.current
     LEFT JOIN analysis ON analysis.media = wanted.media AND analysis.current
@@ -151,12 +154,9 @@ class Open:
     owner: str | None
 
 
-def open_tasks(connection: Connection, tasks: dict[str, str], now: datetime) -> list[Open]:
+def open_tasks(connection: Connection, tasks: Mapping[str, str], now: datetime) -> list[Open]:
     """What waits for its analysis; `tasks` gives the task for each profile of media."""
-    pairs = [{"profile": profile, "task": task} for profile, task in tasks.items()]
-    shape = {"profile": "VARCHAR", "task": "VARCHAR"}
-    sql = _WANTED.replace("?, ?", "$1, $2", 1)
-    rows = fetch(connection, sql, [*given(shape, pairs), now])
+    rows = fetch(connection, _OPEN, [*given_tasks(tasks), now])
     return [
         Open(
             IntakeKey(str(row["intake"])),
@@ -166,6 +166,12 @@ def open_tasks(connection: Connection, tasks: dict[str, str], now: datetime) -> 
         )
         for row in rows
     ]
+
+
+def given_tasks(tasks: Mapping[str, str]) -> list[str]:
+    """The parameters of `WANTED`: the task for each profile of media."""
+    pairs = [{"profile": profile, "task": task} for profile, task in tasks.items()]
+    return given({"profile": "VARCHAR", "task": "VARCHAR"}, pairs)
 
 
 def _analysis(row: dict[str, object]) -> Analysis:

@@ -77,6 +77,15 @@ class Media:
         check_step(self.review, following.review)
         return following
 
+    def sent_back(self) -> "Media":
+        """The media as it waits for the first level again; its last reason stays to be seen."""
+        return self.step(
+            cleaning=Cleaning.WAITING,
+            next_level=Cleaning.FRAME_LEVEL,
+            verification=Verification.NONE,
+            not_before=None,
+        )
+
     def release(self) -> "Media":
         """The media with nobody working on it."""
         return replace(self, lease_owner=None, lease_until=None)
