@@ -9,9 +9,12 @@ from sensors.requests import requests
 from sensors.s3_uploads import s3_uploads_of
 from sensors.uploads import uploads_of
 from supervisor_assets.analyses.assets import analyses
+from supervisor_assets.analyses.checks import evidence, service_level
+from supervisor_assets.canary.assets import canary
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cleaned_frames.checks import proof
 from supervisor_assets.jobs import JOBS
+from supervisor_assets.schedules import watch_schedule
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
 
@@ -25,9 +28,10 @@ def defs() -> dg.Definitions:
 def definitions_for(home: str) -> dg.Definitions:
     """The definitions over one home; an empty one is what SUPERVISOR_HOME says."""
     return dg.Definitions(
-        assets=[videos, cleaned_frames, thumbnails, analyses],
-        asset_checks=[proof],
+        assets=[videos, cleaned_frames, thumbnails, analyses, canary],
+        asset_checks=[proof, evidence, service_level],
         jobs=list(JOBS),
+        schedules=[watch_schedule],
         sensors=[uploads_of(home), s3_uploads_of(home), requests, reconcile, model_health],
         resources={"store": StoreResource(home=home), "pipeline": PipelineResource(home=home)},
         executor=dg.in_process_executor,

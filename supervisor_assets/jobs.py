@@ -3,9 +3,12 @@
 import dagster as dg
 
 from supervisor_assets.analyses.assets import analyses
+from supervisor_assets.canary.assets import canary
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
+
+SERVICE_LEVEL = dg.AssetCheckKey(analyses.key, "service_level")
 
 clean_intake = dg.define_asset_job(
     "clean_intake",
@@ -16,9 +19,16 @@ clean_intake = dg.define_asset_job(
 
 analyse_intake = dg.define_asset_job(
     "analyse_intake",
-    selection=dg.AssetSelection.assets(analyses),
+    selection=dg.AssetSelection.assets(analyses) - dg.AssetSelection.checks(SERVICE_LEVEL),
     executor_def=dg.in_process_executor,
     description="Has a vision model look at the cleaned files of one intake.",
 )
 
-JOBS = (clean_intake, analyse_intake)
+watch = dg.define_asset_job(
+    "watch",
+    selection=dg.AssetSelection.assets(canary) | dg.AssetSelection.checks(SERVICE_LEVEL),
+    executor_def=dg.in_process_executor,
+    description="Flies the canary, and judges how well analyses went.",
+)
+
+JOBS = (clean_intake, analyse_intake, watch)

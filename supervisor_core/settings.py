@@ -162,6 +162,25 @@ class Settings(BaseSettings):
         description="Operator's own analysis profiles; by default analyses/ in the home.",
     )
 
+    # How well the service is.
+    canary_late_s: float = Field(
+        default=120.0, gt=0, description="A canary that takes longer says `degraded`."
+    )
+    service_success: float = Field(
+        default=0.995, gt=0, lt=1, description="Share of analyses that should end well."
+    )
+    service_latency_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="95 of 100 analyses of 30 s of video should take no longer.",
+    )
+    service_window_s: float = Field(
+        default=86400.0, gt=0, description="Window over which analyses are counted."
+    )
+    service_minimum: int = Field(
+        default=20, ge=1, description="So many analyses must have ended in it before it is judged."
+    )
+
     # The model server.
     ollama_url: str = Field(
         default="http://127.0.0.1:11434", description="Where the model server listens."

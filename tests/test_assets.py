@@ -92,6 +92,7 @@ def test_lineage_runs_from_videos_over_cleaned_frames_to_what_hangs_below() -> N
         "videos": {"cleaned_frames"},
         "cleaned_frames": {"analyses", "thumbnails"},
         "analyses": set(),
+        "canary": set(),
         "thumbnails": set(),
     }
 

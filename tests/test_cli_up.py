@@ -148,11 +148,12 @@ def test_it_stops_with_everything_it_started(running: Running) -> None:
     assert not daemon_is_there(running)
 
 
-def test_it_says_where_it_is_and_nothing_else(running: Running) -> None:
+def test_it_says_where_it_is_and_where_its_health_is_told_and_nothing_else(running: Running) -> None:
     """Reads what all those before have made it print."""
     said = (running.home.parent / "log").read_text()
-    address, inbox = said.splitlines()
+    address, health, inbox = said.splitlines()
     assert address == f"Supervisor: http://127.0.0.1:{running.port}  (stop with Ctrl-C)"
+    assert health == f"Health: http://127.0.0.1:{running.port + 1}/health"
     assert inbox == f"Drop files into {running.home / 'inbox'}"
     assert (running.home / "restricted.key").read_text().strip() not in said
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import typer
 
-from supervisor_assets.cli import say
+from supervisor_assets.cli import health, say
 from supervisor_assets.cli.codes import Code
 from supervisor_assets.instance import RUN_LOG_LEVEL, open_instance, prepare_dagster_home
 from supervisor_core.processes import adopt_orphans, descendants, kill_until_none, send_signal
@@ -42,8 +42,10 @@ def run(port: int, *, verbose: bool = False) -> None:
         _require_free(port)
         prepare_dagster_home(home)
         adopt_orphans()
-        with _start(home, port, verbose=verbose) as process:
+        beside = health.served(home, Settings.load(), HOST, port + 1)
+        with beside, _start(home, port, verbose=verbose) as process:
             say.note(f"Supervisor: http://{HOST}:{port}  (stop with Ctrl-C)")
+            say.note(f"Health: http://{HOST}:{port + 1}/health")
             say.note(f"Drop files into {say.shown(home.inbox)}")
             code = _wait(process)
         with open_instance(home) as instance:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
@@ -26,9 +27,12 @@ from supervisor_core.store import Store
 from supervisor_core.store.progress import IntakeSummary, summarise
 
 if TYPE_CHECKING:
+    from supervisor_core.analysis.standing import Evidence
+    from supervisor_core.canary.outcome import Flight
     from supervisor_core.model.health import Health
     from supervisor_core.pipeline.analysing import AnalysisReport
     from supervisor_core.repair import OpenIntake
+    from supervisor_core.store.service import ServiceLevel
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -164,6 +168,42 @@ class Pipeline:
         from supervisor_core.pipeline.asking import model_rests
 
         return model_rests(self._context)
+
+    @_step
+    def fly_canary(self) -> "Flight":
+        """Sends a drawn examination through everything, and writes down how it went."""
+        from supervisor_core.canary.flight import fly
+        from supervisor_core.store.service import landed
+
+        context = self._context
+        started = context.now()
+        flight = fly(context.settings, context.home, context.worker, context.owner)
+        with context.store.write() as connection:
+            landed(connection, flight, started)
+        return flight
+
+    def evidence(self, intake: IntakeKey) -> "Evidence":
+        """What the intake's analyses rest on, read anew from what is kept."""
+        from supervisor_core.analysis.standing import evidence_of
+        from supervisor_core.store.analyses import of_intake
+
+        with self._context.store.read() as connection:
+            found = of_intake(connection, intake)
+        return evidence_of((one.result, one.frames) for one in found)
+
+    @property
+    def settings(self) -> Settings:
+        """What it works by."""
+        return self._context.settings
+
+    def service_level(self) -> "ServiceLevel":
+        """The figures of the analyses over the window of the settings."""
+        from supervisor_core.store.service import service_level
+
+        context = self._context
+        since = context.now() - timedelta(seconds=context.settings.service_window_s)
+        with context.store.read() as connection:
+            return service_level(connection, since)
 
     @_step
     def preview(self, summary: IntakeSummary) -> Path | None:

@@ -164,5 +164,7 @@ def _migrations(name: str) -> dict[int, str]:
     found = {}
     for entry in files("supervisor_core.store").joinpath("migrations").iterdir():
         if match := re.fullmatch(rf"{name}_(\d+)_\w+\.sql", entry.name):
+            if int(match[1]) in found:
+                raise Failed(Reason.INTERNAL_ERROR, migration_twice=int(match[1]))
             found[int(match[1])] = entry.read_text("utf-8")
     return found

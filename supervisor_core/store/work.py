@@ -64,6 +64,14 @@ class Task:
         """True when nobody will work on it unless something it rests on changes."""
         return self.state not in (Work.QUEUED, Work.WAITING, Work.BLOCKED, Work.RUNNING)
 
+    def may_begin(self, key: str) -> bool:
+        """True when it is open, or has ended but rested on something else than `key`."""
+        return not self.ended or (self.state is not Work.CANCELLED and self.key != key)
+
+    def reopened(self) -> "Task":
+        """The task, open and with all its tries if it had ended."""
+        return self.put_down(Work.QUEUED, attempts=0) if self.ended else self
+
     def taken(self, owner: str, until: datetime) -> "Task":
         """The task in this owner's hands, one attempt more counted; after an end from nought."""
         attempts = 0 if self.ended else self.attempts

@@ -1,0 +1,137 @@
+"""`health`: does the whole way work? As the last canary has seen it, for people and for monitors.
+
+Over HTTP the same answer stands at `/health` beside the webserver while `up` runs: status 200 when
+healthy or degraded, else 503. It reads one row of the store and nothing else.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import typer
+
+from supervisor_assets.cli import say
+from supervisor_assets.cli.codes import Code
+from supervisor_core.canary.outcome import Health
+from supervisor_core.reasons import Failed, Reason
+from supervisor_core.settings import Home, Settings
+from supervisor_core.store import Store
+from supervisor_core.store.service import last_answer
+
+EVERY_S = 900.0
+PATHS = ("/health", "/healthz")
+_WAIT_S = 2.0
+_UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Said:
+    """The answer in words; `health` is `unknown` before the first flight."""
+
+    health: str
+    reason: Reason | None = None
+    seconds: float | None = None
+    age_s: float | None = None
+
+    @property
+    def works(self) -> bool:
+        """True when nothing gets out and nothing is lost, even if less is done than should be."""
+        return self.health in (Health.HEALTHY, Health.DEGRADED)
+
+    @property
+    def told(self) -> dict[str, object]:
+        """As JSON: latency and age in seconds."""
+        return {
+            "health": self.health,
+            "reason": self.reason,
+            "sentence": self.reason.sentence if self.reason else None,
+            "next_step": self.reason.next_step if self.reason else None,
+            "latency_s": round(self.seconds, 3) if self.seconds is not None else None,
+            "age_s": round(self.age_s, 1) if self.age_s is not None else None,
+        }
+
+
+def run(*, as_json: bool) -> None:
+    """Prints the answer; exit code 1 unless it is healthy or degraded."""
+    settings = Settings.load()
+    said = ask(settings.open_home(), settings)
+    if as_json:
+        say.data_json(said.told)
+    else:
+        say.data(in_words(said))
+    if not said.works:
+        raise typer.Exit(Code.FAILED)
+
+
+def ask(home: Home, settings: Settings) -> Said:
+    """The answer of this home; a store that can't be read is an answer too."""
+    if not (home.store / "supervisor.duckdb").exists():
+        return Said(_UNKNOWN)
+    try:
+        store = Store(home, settings.model_copy(update={"store_wait_s": _WAIT_S}))
+        with store.read() as connection:
+            answer = last_answer(connection, store.now(), EVERY_S)
+    except Failed as failed:
+        return Said(Health.UNHEALTHY, failed.reason)
+    if answer is None:
+        return Said(_UNKNOWN)
+    return Said(answer.health, answer.reason, answer.seconds, answer.age_s)
+
+
+def in_words(said: Said) -> str:
+    """One line for a person."""
+    if said.age_s is None:
+        words = "no canary has flown yet; `up` sends one every quarter of an hour"
+    else:
+        words = f"{said.seconds or 0:.1f} s from file to analysis, {said.age_s / 60:.0f} min ago"
+    why = f" ({said.reason}: {said.reason.sentence} {said.reason.next_step})" if said.reason else ""
+    return f"{said.health}: {words}{why}"
+
+
+@contextmanager
+def served(home: Home, settings: Settings, host: str, port: int) -> Iterator[None]:
+    """Answers over HTTP while the block runs; raises `Failed(PORT_IN_USE)`."""
+    handler = type("Handler", (_Handler,), {"home": home, "settings": settings})
+    try:
+        server = ThreadingHTTPServer((host, port), handler)
+    except OSError:
+        raise Failed(Reason.PORT_IN_USE, port=port) from None
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    home: Home
+    settings: Settings
+    timeout = 10.0
+
+    def do_GET(self) -> None:
+        """Answers the one question there is."""
+        if self.path not in PATHS:
+            self._send(404, {"error": "not found"})
+            return
+        said = ask(self.home, self.settings)
+        self._send(200 if said.works else 503, said.told)
+
+    do_HEAD = do_GET  # noqa: N815 - named by the standard library
+
+    def _send(self, status: int, content: dict[str, object]) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing: monitors ask often."""

@@ -1,0 +1,199 @@
+"""The canary: a drawn examination that sees whether the whole way works, and what it says."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from analysis_parts import cleaned, grounded, house_asking
+from ollama_server import Mode, OllamaServer
+from pipeline_parts import House
+from storage_parts import free_port
+from store_builders import Clock, settings_for
+
+from supervisor_assets.cli import health
+from supervisor_core.canary import scene
+from supervisor_core.canary.outcome import Flight, Health
+from supervisor_core.deadline import Worker
+from supervisor_core.pipeline import Pipeline
+from supervisor_core.reasons import Failed, Reason
+from supervisor_core.store import Store
+from supervisor_core.store.owners import this_process
+from supervisor_core.store.service import landed, last_answer, service_level
+
+LOOK = {"model_tries": 1, "model_total_s": 3.0, "model_health_s": 1.0}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[OllamaServer]:
+    with OllamaServer() as server:
+        server.answer = grounded
+        yield server
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    with Worker(grace_s=0.2) as worker:
+        yield worker
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, server: OllamaServer, worker: Worker) -> Pipeline:
+    settings = settings_for(tmp_path, ollama_url=server.url, reserve_bytes=0, **LOOK)
+    home = settings.open_home()
+    return Pipeline(Store(home, settings), home, settings, worker, this_process("test"))
+
+
+def test_a_healthy_flight_goes_all_the_way_and_leaves_nothing(
+    pipeline: Pipeline, server: OllamaServer, tmp_path: Path
+) -> None:
+    server.mode = Mode.OK
+    flight = pipeline.fly_canary()
+    assert (flight.health, flight.reason) == (Health.HEALTHY, None)
+    assert set(flight.stages) == {"draw", "import", "clean", "look", "analyse"}
+    home = tmp_path / "home"
+    assert not any((home / "work" / "canary").iterdir())
+    assert not any((home / "cleaned").iterdir())
+    assert pipeline.service_level().ended == 0
+    assert health.ask(pipeline.settings.open_home(), pipeline.settings).health == "healthy"
+
+
+def test_without_the_model_it_is_degraded_for_that_reason(
+    pipeline: Pipeline, server: OllamaServer
+) -> None:
+    server.mode = Mode.REFUSED
+    flight = pipeline.fly_canary()
+    assert (flight.health, flight.reason) == (Health.DEGRADED, Reason.BLOCKED_BY_OLLAMA)
+
+
+class Broken:
+    """Calls in this process, but for one function that does as the test wants."""
+
+    def __init__(self, name: str, instead: object) -> None:
+        self.name, self.instead = name, instead
+
+    def call(self, function: object, /, *args: object, **_: object) -> object:
+        if function.__name__ != self.name:
+            return function(*args)
+        if isinstance(self.instead, Failed):
+            raise self.instead
+        return self.instead
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (Broken("draw", Failed(Reason.DISK_FULL)), Reason.DISK_FULL),
+        (Broken("examine", Failed(Reason.DECODE_FAILED)), Reason.NOT_VERIFIED),
+    ],
+)
+def test_what_does_not_come_through_is_unhealthy(
+    broken: Broken, reason: Reason, pipeline: Pipeline
+) -> None:
+    settings = pipeline.settings
+    home = settings.open_home()
+    ours = Pipeline(Store(home, settings), home, settings, broken, this_process("test"))
+    flight = ours.fly_canary()
+    assert flight.health is Health.UNHEALTHY
+    assert flight.reason in (reason, Reason.DECODE_FAILED)
+    assert not any((home.work / "canary").iterdir())
+
+
+def test_an_identifier_that_is_left_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    overlays = scene.draw(path)
+    assert len(overlays) == 4
+    assert scene.uncovered(path, overlays) == 90
+
+
+def test_the_answer_ages_into_unhealthy(tmp_path: Path) -> None:
+    clock = Clock()
+    settings = settings_for(tmp_path)
+    store = Store(settings.open_home(), settings, clock)
+    with store.read() as connection:
+        assert last_answer(connection, clock(), 900) is None
+    with store.write() as connection:
+        landed(connection, Flight(Health.HEALTHY, None, 8.0, {"clean": 6.0}), clock())
+    for minutes, expected in ((1, Health.HEALTHY), (30, Health.HEALTHY), (60, Health.UNHEALTHY)):
+        with store.read() as connection:
+            answer = last_answer(connection, clock() + timedelta(minutes=minutes), 900)
+        assert answer is not None
+        assert answer.health is expected
+
+
+@pytest.mark.parametrize(
+    ("flight", "status"),
+    [
+        (None, 503),
+        (Flight(Health.HEALTHY, None, 8.0), 200),
+        (Flight(Health.DEGRADED, Reason.BLOCKED_BY_OLLAMA, 8.0), 200),
+        (Flight(Health.UNHEALTHY, Reason.RESIDUAL_TEXT, 8.0), 503),
+    ],
+)
+def test_monitors_are_told_over_http(flight: Flight | None, status: int, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    home = settings.open_home()
+    store = Store(home, settings)
+    if flight:
+        with store.write() as connection:
+            landed(connection, flight, store.now())
+    port = free_port()
+    with health.served(home, settings, "127.0.0.1", port):
+        assert _get(port, "/health") == (status, flight.health if flight else "unknown")
+        assert _get(port, "/other")[0] == 404
+        with pytest.raises(Failed) as caught, health.served(home, settings, "127.0.0.1", port):
+            pass
+    assert caught.value.reason is Reason.PORT_IN_USE
+
+
+def _get(port: int, path: str) -> tuple[int, str | None]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, json.load(answer).get("health")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error).get("health")
+
+
+def test_figures_count_what_ended_by_itself(tmp_path: Path, server: OllamaServer) -> None:
+    house = house_asking(tmp_path, server.url)
+    server.mode = Mode.OK
+    house.pipeline.analyse(cleaned(house, "one", "two", "three"))
+    server.mode = Mode.HTML
+    house.pipeline.analyse(cleaned(house, "four"))
+    server.mode = Mode.REFUSED
+    house.pipeline.analyse(cleaned(house, "five"))
+    found = _level(house)
+    assert (found.ended, found.good, dict(found.by_reason)) == (4, 3, {"NOT_AN_ANSWER": 1})
+    assert found.ratio == 0.75
+    assert found.p95_s is not None
+    assert found.meets(house.settings) is None
+    few = house.settings.model_copy(update={"service_minimum": 4})
+    assert found.meets(few) is False
+    assert found.meets(few.model_copy(update={"service_success": 0.7})) is True
+    assert replace(found, p95_s=999.0).meets(few) is False
+    assert found.budget_left(0.5) == pytest.approx(0.5)
+    assert found.budget_left(0.995) < 0
+
+
+def test_tokens_of_answers_of_which_nothing_stands_are_wasted(
+    tmp_path: Path, server: OllamaServer
+) -> None:
+    house = house_asking(tmp_path, server.url)
+    server.mode = Mode.OK
+    house.pipeline.analyse(cleaned(house, "one"))
+    good = _level(house)
+    assert good.tokens > good.tokens_wasted == 0
+    server.mode = Mode.INVALID_JSON
+    house.pipeline.analyse(cleaned(house, "two"))
+    found = _level(house)
+    assert found.tokens_wasted == found.tokens - good.tokens > 0
+
+
+def _level(house: House) -> object:
+    with house.store.read() as connection:
+        return service_level(connection, house.clock() - timedelta(days=1))
