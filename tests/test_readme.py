@@ -24,7 +24,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.
 def named(page: Path) -> list[tuple[str, list[str]]]:
     """Every command that a page names, with its options."""
     found = re.findall(r"supervisor-assets ([a-z]+)([^`|\n]*)", page.read_text("utf-8"))
-    return [(name, re.findall(r"--[a-z]+", rest)) for name, rest in found]
+    return [(name, re.findall(r"--[a-z-]+", rest)) for name, rest in found]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -137,6 +137,27 @@ def status(
 
 
 @app.command()
+def analyses(
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY...]", help="Show these intakes or media (16 hex or more) with all values."
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Only what was asked under this analysis profile.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many to list, newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show what a model has said of each media, and what waits for it and why."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.analyses import run as start
+
+        start(keys or [], profile, limit, as_json=as_json)
+
+
+@app.command()
 def retry(
     keys: Annotated[
         list[str] | None,

@@ -45,12 +45,16 @@ class Fate:
     @property
     def told(self) -> dict[str, Any]:
         """The object of a JSON answer."""
-        reason = self.reason
-        return asdict(self) | {
-            "reason": reason.value if reason else None,
-            "message": reason.sentence if reason else None,
-            "next_step": reason.next_step if reason else None,
-        }
+        return asdict(self) | words(self.reason)
+
+
+def words(reason: Reason | None) -> dict[str, str | None]:
+    """A reason as a JSON answer tells it."""
+    return {
+        "reason": reason.value if reason else None,
+        "message": reason.sentence if reason else None,
+        "next_step": reason.next_step if reason else None,
+    }
 
 
 def not_copied(file: str, reason: Reason) -> Fate:

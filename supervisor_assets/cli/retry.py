@@ -6,14 +6,15 @@ from difflib import get_close_matches
 from typing import Any
 
 from supervisor_assets.cli import say
+from supervisor_assets.cli.chosen import chosen_media
 from supervisor_assets.cli.edge import Usage
+from supervisor_assets.cli.fates import words
 from supervisor_assets.cli.installation import existing_store
-from supervisor_core.keys import MediaKey, Retried, media_id
+from supervisor_core.keys import Retried, media_id
 from supervisor_core.reasons import Reason
 from supervisor_core.settings import Settings
-from supervisor_core.store import Connection, Store, dead_letters
+from supervisor_core.store import Store, dead_letters
 from supervisor_core.store.dead_letters import Letter
-from supervisor_core.store.lookup import media_under
 
 _WHO = "cli"
 _COLUMNS = ("asset", "reason", "items")
@@ -44,21 +45,6 @@ def _reason(code: str) -> str:
         return wanted
     close = ", ".join(get_close_matches(wanted, known, n=3))
     raise Usage("No reason has this code." + (f" Do you mean {close}?" if close else ""))
-
-
-def chosen_media(connection: Connection, keys: Sequence[str]) -> set[MediaKey] | None:
-    """The media that keys on the command line stand for; None when none were given.
-
-    Raises `Usage` for a key that the store does not know, by its place: it may be anything.
-    """
-    found: set[MediaKey] = set()
-    for number, key in enumerate(keys, 1):
-        media = media_under(connection, key)
-        if media is None:
-            which = f"KEY number {number}"
-            raise Usage(f"{which} is no intake and no media of this store; see: status.")
-        found |= media
-    return found if keys else None
 
 
 def _look(store: Store, keys: Sequence[str], code: str, asset: Retried | None) -> list[Letter]:
@@ -110,15 +96,6 @@ def _item(letter: Letter) -> dict[str, Any]:
         "reason": letter.reason.value if letter.reason else None,
         "attempts": letter.attempts,
         "ended": letter.ended.isoformat(),
-    }
-
-
-def words(reason: Reason | None) -> dict[str, str | None]:
-    """A reason as a JSON answer tells it."""
-    return {
-        "reason": reason.value if reason else None,
-        "message": reason.sentence if reason else None,
-        "next_step": reason.next_step if reason else None,
     }
 
 

@@ -74,6 +74,13 @@ _STYLES = {
     "raw_aside": "bold red",
     "refused": "red",
     "failed": "bold red",
+    "done": "green",
+    "degraded": "yellow",
+    "abstained": "yellow",
+    "outdated": "yellow",
+    "blocked": "yellow",
+    "error": "bold red",
+    "dead": "bold red",
 }
 
 

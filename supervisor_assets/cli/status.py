@@ -8,6 +8,7 @@ import typer
 from supervisor_assets.cli import fates, say
 from supervisor_assets.cli.codes import Code
 from supervisor_assets.cli.installation import existing_home
+from supervisor_assets.cli.standing import Standing
 from supervisor_core.inbox.listing import list_inbox
 from supervisor_core.keys import IntakeKey
 from supervisor_core.reasons import Failed, Reason
@@ -33,19 +34,19 @@ def run(intake: str | None, limit: int, *, as_json: bool) -> None:
     """Shows everything, or one intake."""
     settings = Settings.load()
     home = existing_home(settings)
-    store = Store(home, settings)
     if intake is None:
-        _show_all(home, store, limit, as_json=as_json)
+        _show_all(home, settings, limit, as_json=as_json)
     else:
-        _show_one(store, IntakeKey(intake), as_json=as_json)
+        _show_one(Store(home, settings), IntakeKey(intake), as_json=as_json)
 
 
-def _show_all(home: Home, store: Store, limit: int, *, as_json: bool) -> None:
+def _show_all(home: Home, settings: Settings, limit: int, *, as_json: bool) -> None:
     waiting = len(list_inbox(home.inbox).entries)
-    with store.read() as connection:
+    with Store(home, settings).read() as connection:
         found = overview(connection, limit)
+        standing = Standing.of(connection, home, settings)
     if as_json:
-        say.data_json(_told(home, found, waiting))
+        say.data_json(_told(home, found, waiting) | {"analyses": standing.told})
         return
     say.table(_COLUMNS, [_row(line) for line in found.latest])
     if found.intakes > len(found.latest):
@@ -53,6 +54,8 @@ def _show_all(home: Home, store: Store, limit: int, *, as_json: bool) -> None:
     for code, count in found.reasons.items():
         reason = Reason[code]
         say.note(f"{reason} ({count}): {reason.sentence} {reason.next_step}")
+    if standing.total():
+        say.note(f"Analyses: {standing.said}.")
     say.note(f"Files in the inbox: {waiting}. Home: {say.shown(home.root)}")
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from supervisor_core.analysis.kinds import hint_of
 from supervisor_core.analysis.profiles import AnalysisProfile, load_analysis
+from supervisor_core.analysis.wanted import analysis_tasks, task_of
 from supervisor_core.keys import Fingerprint, IntakeKey, MediaKey
-from supervisor_core.media.policy import profile_names
 from supervisor_core.pipeline.context import Context
 from supervisor_core.pipeline.rules import Profiles
-from supervisor_core.reasons import Failed, Reason
+from supervisor_core.reasons import Reason
 from supervisor_core.repair import Cause, OpenIntake
 from supervisor_core.states import Work
 from supervisor_core.store import analyses, gate, names
@@ -43,11 +43,6 @@ class Subject:
     def task(self) -> str:
         """The task's name."""
         return task_of(self.profile.name)
-
-
-def task_of(profile: str) -> str:
-    """The name of the task that analyses under a profile."""
-    return f"analysis/{profile}"
 
 
 def subjects_of(context: Context, intake: IntakeKey) -> list[Subject]:
@@ -89,23 +84,6 @@ def _hints(
         prints[Fingerprint(one)]: hint_of(Path(path).stem, profile) for one, path in paths.items()
     }
     return {media: hint for media, hint in found.items() if media and hint}
-
-
-def analysis_tasks(folder: Path) -> dict[str, str]:
-    """The task for each profile of media whose files are analysed; `folder` holds the operator's.
-
-    One that can't be read is left out.
-    """
-    profiles = Profiles(folder)
-    tasks = {}
-    for name in profile_names(folder):
-        try:
-            analysis = profiles.named(name).analysis
-        except Failed:
-            continue
-        if analysis is not None:
-            tasks[name] = task_of(analysis)
-    return tasks
 
 
 def waiting_intakes(context: Context) -> list[OpenIntake]:
