@@ -6,17 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from supervisor_core.keys import IntakeKey
-from supervisor_core.pipeline.asking import Asking, Said, key_of, longest_s, model_health
+from supervisor_core.pipeline.asking import AWAY, Asking, Said, key_of, longest_s, model_health
 from supervisor_core.pipeline.context import Context, Progress, item_progress
 from supervisor_core.pipeline.places import attempt_folder, failed_from, remove_folder
 from supervisor_core.pipeline.subjects import Subject, subjects_of
-from supervisor_core.pipeline.tasks import Tasks
+from supervisor_core.pipeline.tasks import Tasks, Terms
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.states import Work
 from supervisor_core.store import Connection, analyses, gate
 from supervisor_core.store.analyses import Analysis
 from supervisor_core.store.attempts import Attempt, Step
 from supervisor_core.store.work import Task
+
+_LONGEST_WAIT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,17 @@ def block(context: Context, intakes: Iterable[IntakeKey], reason: Reason) -> int
     """Writes on all that waits in these intakes why the model can't be asked; returns how many."""
     blocked = 0
     for intake in intakes:
-        tasks = Tasks(context, Step.ANALYSE, intake)
+        tasks = _tasks(context, intake)
         for one in subjects_of(context, intake):
             tasks.block(one.task, [one.media], reason)
         blocked += tasks.tally.ended[Work.BLOCKED]
     return blocked
+
+
+def _tasks(context: Context, intake: IntakeKey) -> Tasks:
+    tries = context.settings.analysis_tries
+    terms = Terms(tries, _LONGEST_WAIT_S, away=AWAY, shown=Reason.BLOCKED_BY_OLLAMA)
+    return Tasks(context, Step.ANALYSE, intake, terms)
 
 
 class _Analysing:
@@ -72,7 +80,7 @@ class _Analysing:
     def __init__(self, context: Context, intake: IntakeKey) -> None:
         self._context = context
         self._intake = intake
-        self._tasks = Tasks(context, Step.ANALYSE, intake)
+        self._tasks = _tasks(context, intake)
         self._asking = Asking(context)
 
     def run(self, subjects: Sequence[Subject]) -> None:

@@ -3,9 +3,11 @@
 queued, waiting, blocked   open; waiting only when its time has come
 blocked                    the model is away (`BLOCKED_BY_OLLAMA`), or the installation is not
                            right: nothing is opened, so nothing is used up
-waiting                    a cause that may pass; tried again after 1 to 30 s
+waiting                    a cause that may pass; tried again after longer and longer waits
 done, degraded, abstained  there is a result: whole, in part, or nothing but reasons
 error, dead                a lasting cause, or the last try failed: for a person to look at
+
+How often and after which waits, and what is no fault of the item, are the kind's own `Terms`.
 """
 
 from collections import Counter
@@ -14,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from supervisor_core.keys import IntakeKey, MediaKey
-from supervisor_core.pipeline.asking import AWAY
 from supervisor_core.pipeline.context import Context
 from supervisor_core.reasons import Class, Failed, Reason
 from supervisor_core.states import Work
@@ -22,7 +23,41 @@ from supervisor_core.store import Connection, attempts, work
 from supervisor_core.store.attempts import Attempt, Outcome, Step
 from supervisor_core.store.work import Task
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
+FIRST_WAIT_S = 1.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms the tasks of one kind are tried.
+
+    `away` passes by itself: it blocks, uses up no try, and shows as `shown`. After a reason of
+    `again` the task is queued anew.
+    """
+
+    tries: int
+    longest_wait_s: float
+    away: frozenset[Reason] = frozenset()
+    shown: Reason | None = None
+    again: frozenset[Reason] = frozenset({Reason.CANCELLED})
+
+    def fate(self, reason: Reason, attempts: int) -> Work:
+        """What becomes of a task whose attempt, one of so many since it was queued, failed."""
+        if reason in self.again:
+            return Work.QUEUED
+        if reason in self.away or reason.class_ is Class.CONFIG:
+            return Work.BLOCKED
+        if reason.transient:
+            return Work.WAITING if attempts < self.tries else Work.DEAD
+        return Work.ERROR
+
+    def wait(self, attempts: int) -> timedelta:
+        """How long to wait after so many attempts: doubling from 1 s to the longest."""
+        doublings = min(max(attempts - 1, 0), 30)
+        return timedelta(seconds=min(FIRST_WAIT_S * 2**doublings, self.longest_wait_s))
+
+    def blocking(self, reason: Reason) -> Reason:
+        """The reason that a blocked task shows: what passes by itself has one for all."""
+        return self.shown if self.shown and reason.class_ is not Class.CONFIG else reason
 
 
 @dataclass
@@ -48,24 +83,40 @@ class Tally:
 class Tasks:
     """The tasks of one kind in one owner's hands."""
 
-    def __init__(self, context: Context, step: Step, intake: IntakeKey) -> None:
+    def __init__(self, context: Context, step: Step, intake: IntakeKey, terms: Terms) -> None:
         self.tally = Tally()
         self._context = context
         self._step = step
+        self._terms = terms
         self._intake = intake
 
     def block(self, task: str, media: Iterable[MediaKey], reason: Reason) -> None:
         """Writes why these wait; what has ended or is in other hands stays as it is."""
+        shown = self._terms.blocking(reason)
+        self.hold_back(task, dict.fromkeys(media), Work.BLOCKED, shown)
+
+    def hold_back(
+        self,
+        task: str,
+        media: Mapping[MediaKey, str | None],
+        state: Work,
+        reason: Reason,
+        until: datetime | None = None,
+    ) -> None:
+        """Has these wait for a cause that is not theirs, without using up a try.
+
+        What has ended waits too when its key, if one is given, is another now.
+        """
         now = self._context.now()
         with self._context.store.write() as connection:
-            for one in media:
+            for one, key in media.items():
                 found = self._load(connection, task, one, now)
-                if found.ended:
+                if found.ended and (key is None or not found.may_begin(key)):
                     self.tally.skipped += 1
                 elif found.is_free(self._context.owner, now):
-                    blocked = found.put_down(Work.BLOCKED, _blocking(reason))
-                    work.save(connection, [blocked], now)
-                    self.tally.count(blocked)
+                    held_back = found.reopened().put_down(state, reason, not_before=until)
+                    work.save(connection, [held_back], now)
+                    self.tally.count(held_back)
 
     def take(
         self, task: str, media: MediaKey, key: str, level: str, longest_s: float
@@ -95,7 +146,7 @@ class Tasks:
         return held, attempt
 
     def _may_take(self, task: Task, key: str, now: datetime) -> bool:
-        if task.state is Work.CANCELLED or (task.ended and task.key == key):
+        if not task.may_begin(key):
             self.tally.skipped += 1
             return False
         if not task.is_free(self._context.owner, now):
@@ -108,7 +159,7 @@ class Tasks:
 
     def end(
         self, connection: Connection, held: Task, attempt: Attempt, end: Work | Failed, key: str
-    ) -> None:
+    ) -> Task:
         """Puts a task down with its result's state or the reason why there is none.
 
         Raises `Failed(LEASE_LOST)` when another has taken it over meanwhile.
@@ -125,41 +176,23 @@ class Tasks:
         closed = _closed(attempt, now, outcome, put.reason)
         attempts.close_all(connection, [closed])
         self.tally.count(put)
+        return put
 
     def _failed(self, task: Task, failed: Failed, key: str, now: datetime) -> Task:
-        tries = self._context.settings.analysis_tries
-        state = fate(failed.reason, task.attempts, tries)
+        terms = self._terms
+        state = terms.fate(failed.reason, task.attempts)
         if state is Work.BLOCKED:
-            # The model went away under it: that attempt is given back.
-            return task.put_down(state, _blocking(failed.reason), attempts=task.attempts - 1)
+            # What it needs went away under it: that attempt is given back.
+            reason = terms.blocking(failed.reason)
+            return task.put_down(state, reason, attempts=task.attempts - 1)
         if state is Work.WAITING:
-            return task.put_down(state, failed.reason, not_before=now + wait(task.attempts))
+            not_before = now + terms.wait(task.attempts)
+            return task.put_down(state, failed.reason, not_before=not_before)
         return task.put_down(state, failed.reason, key=key)
 
     def _load(self, connection: Connection, task: str, media: MediaKey, now: datetime) -> Task:
         found = work.load(connection, task, [media]).get(media)
         return found or Task(media, task, created=now, updated=now)
-
-
-def fate(reason: Reason, attempts: int, tries: int) -> Work:
-    """What becomes of a task whose attempt, one of so many since it was queued, failed."""
-    if reason in AWAY or reason.class_ is Class.CONFIG:
-        return Work.BLOCKED
-    if reason is Reason.CANCELLED:
-        return Work.QUEUED
-    if reason.transient:
-        return Work.WAITING if attempts < tries else Work.DEAD
-    return Work.ERROR
-
-
-def wait(attempts: int) -> timedelta:
-    """How long to wait after so many attempts: doubling from 1 to 30 s."""
-    return timedelta(seconds=min(FIRST_WAIT_S * 2 ** max(attempts - 1, 0), LONGEST_WAIT_S))
-
-
-def _blocking(reason: Reason) -> Reason:
-    """The reason that a blocked task shows: what passes by itself has one for all."""
-    return reason if reason.class_ is Class.CONFIG else Reason.BLOCKED_BY_OLLAMA
 
 
 def _closed(attempt: Attempt, now: datetime, outcome: Outcome, reason: Reason | None) -> Attempt:

@@ -74,13 +74,12 @@ class Task:
 
     def taken(self, owner: str, until: datetime) -> "Task":
         """The task in this owner's hands, one attempt more counted; after an end from nought."""
-        attempts = 0 if self.ended else self.attempts
-        waiting = self.put_down(Work.QUEUED)
+        waiting = self.reopened().put_down(Work.QUEUED)
         check_step(waiting.state, Work.RUNNING)
         return replace(
             waiting,
             state=Work.RUNNING,
-            attempts=attempts + 1,
+            attempts=waiting.attempts + 1,
             lease_owner=owner,
             lease_epoch=self.lease_epoch + 1,
             lease_until=until,
