@@ -3,7 +3,12 @@
 import subprocess
 import sys
 
-MODULES = ("benchmarks.cleaning", "benchmarks.orchestration", "benchmarks.localize")
+MODULES = (
+    "benchmarks.cleaning",
+    "benchmarks.orchestration",
+    "benchmarks.localize",
+    "benchmarks.analyses",
+)
 
 
 def main() -> int:

@@ -118,6 +118,9 @@ def test_two_checks_block_and_each_is_shown_by_itself() -> None:
         "no_residual_text": True,
         "no_stray_metadata": True,
         "anonymized": False,
+        "evidence": False,
+        "service_level": False,
+        "healthy": False,
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from supervisor_core.media.picture import Picture
@@ -82,20 +83,25 @@ def shrunk(picture: Picture, side: int) -> Picture:
 
 def _shows_something(picture: Picture, grey: Grey) -> bool:
     """True when enough is not black, and that is not all of one colour."""
-    visible = picture[grey > BLACK_MAX]
-    if len(visible) < VISIBLE_SHARE_MIN * grey.size:
+    visible = np.asarray(grey > BLACK_MAX, np.uint8)
+    if cv2.countNonZero(visible) < VISIBLE_SHARE_MIN * grey.size:
         return False
-    return float(visible.std(axis=0).max()) > PLAIN_DEVIATION_MAX
+    return _deviation(picture, visible) > PLAIN_DEVIATION_MAX
 
 
 def _sharpness(grey: Grey) -> float:
     """The sharpness of what lies away from black (Pech-Pacheco et al. 2000), freed of contrast."""
     black = np.asarray(grey <= BLACK_MAX, np.uint8)
-    beside = cv2.dilate(black, np.ones((7, 7), np.uint8)) == 0
-    if np.count_nonzero(beside) < VISIBLE_SHARE_MIN * grey.size:
-        beside = black == 0
-    edges = cv2.Laplacian(grey, cv2.CV_32F)[beside]
-    return float(edges.var() / (grey[beside].var() + 1.0))
+    beside = 1 - cv2.dilate(black, np.ones((7, 7), np.uint8))
+    if cv2.countNonZero(beside) < VISIBLE_SHARE_MIN * grey.size:
+        beside = 1 - black
+    edges = cv2.Laplacian(grey, cv2.CV_32F)
+    return _deviation(edges, beside) ** 2 / (_deviation(grey, beside) ** 2 + 1.0)
+
+
+def _deviation(picture: MatLike, where: MatLike) -> float:
+    """The largest standard deviation of any channel within a mask."""
+    return float(cv2.meanStdDev(picture, mask=where)[1].max())
 
 
 def _jpeg(picture: Picture) -> bytes:
