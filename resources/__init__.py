@@ -1,6 +1,7 @@
 """Dagster resources over the core: the store, and the pipeline with its warm worker."""
 
+from resources.ollama import OllamaResource
 from resources.pipeline import PipelineResource
 from resources.store import StoreResource
 
-__all__ = ["PipelineResource", "StoreResource"]
+__all__ = ["OllamaResource", "PipelineResource", "StoreResource"]

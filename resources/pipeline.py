@@ -9,6 +9,7 @@ import time
 import dagster as dg
 from pydantic import PrivateAttr
 
+from resources.ollama import OllamaResource
 from resources.store import StoreResource
 from supervisor_core.deadline import Worker
 from supervisor_core.pipeline import Pipeline
@@ -27,6 +28,8 @@ def owner_name(run_id: str) -> str:
 
 class PipelineResource(StoreResource):
     """Opens on first use, so that a locked store is the step's failure and is tried again."""
+
+    ollama: OllamaResource | None = None
 
     _owner: str = PrivateAttr("")
     _worker: Worker | None = PrivateAttr(None)
@@ -47,10 +50,13 @@ class PipelineResource(StoreResource):
     def open(self) -> Pipeline:
         """The run's one pipeline."""
         if self._pipeline is None:
-            settings = self.settings()
+            settings = self._settings_now()
             self._worker = Worker(grace_s=settings.grace_s)
             self._pipeline = self.build(settings, self._worker, self._owner)
         return self._pipeline
+
+    def _settings_now(self) -> Settings:
+        return self.ollama.over(self.settings()) if self.ollama else self.settings()
 
     def build(self, settings: Settings, worker: Worker, owner: str) -> Pipeline:
         """A pipeline over this store."""

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from resources import PipelineResource, StoreResource
+from resources import OllamaResource, PipelineResource, StoreResource
 from sensors.model_health import model_health
 from sensors.reconcile import reconcile
 from sensors.requests import requests
@@ -33,6 +33,9 @@ def definitions_for(home: str) -> dg.Definitions:
         jobs=list(JOBS),
         schedules=[watch_schedule],
         sensors=[uploads_of(home), s3_uploads_of(home), requests, reconcile, model_health],
-        resources={"store": StoreResource(home=home), "pipeline": PipelineResource(home=home)},
+        resources={
+            "store": StoreResource(home=home),
+            "pipeline": PipelineResource(home=home, ollama=OllamaResource(url="", model="")),
+        },
         executor=dg.in_process_executor,
     )

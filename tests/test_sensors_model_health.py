@@ -9,7 +9,7 @@ from analysis_parts import SMALL, cleaned, grounded, house_asking, task
 from ollama_server import Mode, OllamaServer
 from pipeline_parts import House
 
-from resources import PipelineResource
+from resources import OllamaResource, PipelineResource
 from sensors.model_health import model_health
 from supervisor_core.deadline import Worker
 from supervisor_core.pipeline import Pipeline
@@ -98,3 +98,12 @@ def test_while_the_circuit_is_open_no_run_is_started(
     assert asked_for(tick(house, instance)) == []
     house.clock.turn(60)
     assert asked_for(tick(house, instance)) == [key]
+
+
+def test_a_run_may_ask_another_server_and_model_than_the_settings_name(house: House) -> None:
+    elsewhere = OllamaResource(url="http://127.0.0.1:9", model="other:1b")
+    settings = elsewhere.over(house.settings)
+    assert (settings.ollama_url, settings.model) == ("http://127.0.0.1:9", "other:1b")
+    assert OllamaResource(url="", model="").over(house.settings) == house.settings
+    opened = PipelineResource(home=str(house.home.root), ollama=elsewhere).open()
+    assert opened.settings.model == "other:1b"

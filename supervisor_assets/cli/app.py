@@ -158,6 +158,15 @@ def analyses(
 
 
 @app.command()
+def health(as_json: Json = False) -> None:
+    """Say whether the whole way works, as the last canary has seen it; exit 1 if it does not."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.health import run as start
+
+        start(as_json=as_json)
+
+
+@app.command()
 def retry(
     keys: Annotated[
         list[str] | None,
