@@ -32,6 +32,9 @@ CHECKS = [
     "restricted store",
     "profiles",
     "devices",
+    "model server",
+    "model breaker",
+    "analyses",
     "daemon",
 ]
 

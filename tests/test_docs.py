@@ -5,6 +5,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from store_builders import open_store
 
 ROOT = Path(__file__).parents[1]
 PAGES = runpy.run_path(str(ROOT / "docs" / "generate.py"))["PAGES"]
@@ -21,6 +22,15 @@ def test_a_generated_page_is_up_to_date(name: str) -> None:
 def test_every_link_leads_to_a_file(page: Path) -> None:
     targets = LINK.findall(page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_store_page_names_every_table(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "store.md").read_text(encoding="utf-8")
+    sql = "SELECT table_name FROM information_schema.tables"
+    with open_store(tmp_path).read() as connection:
+        tables = {row[0] for row in connection.execute(sql).fetchall()}
+    assert {"work", "analysis", "media"} <= tables
+    assert [name for name in sorted(tables) if f"`{name}`" not in page] == []
 
 
 def test_the_readme_names_every_command_and_no_other() -> None:

@@ -9,7 +9,7 @@ from functools import partial
 
 import typer
 
-from supervisor_assets.cli import doctor_home, doctor_software, say
+from supervisor_assets.cli import doctor_home, doctor_model, doctor_software, say
 from supervisor_assets.cli.codes import Code
 from supervisor_assets.cli.findings import Finding, State, checked, fine
 from supervisor_core.deadline import Worker
@@ -65,6 +65,9 @@ def _findings_at_home(settings: Settings, worker: Worker) -> Iterator[Finding]:
         "restricted store": partial(doctor_home.key, settings),
         "profiles": partial(doctor_home.profiles, settings),
         "devices": partial(doctor_home.devices, settings, worker),
+        "model server": partial(doctor_model.server, settings, worker),
+        "model breaker": partial(doctor_model.breaker, settings),
+        "analyses": partial(doctor_model.analyses, settings),
         "daemon": partial(doctor_home.daemon, settings),
     }
     for name, check in checks.items():

@@ -1,6 +1,19 @@
 """What `doctor` looks at in a child process: native libraries and models, which may crash."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
+
+from supervisor_core.reasons import Reason
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a model server is, without what only speaks to it; no reason when all is well."""
+
+    reason: Reason | None = None
+    version: str = ""
+    digest: str = ""
 
 
 def try_codecs() -> str:
@@ -24,6 +37,14 @@ def try_models() -> str:
     detector().find(picture)
     reader().read(picture, corners)
     return MODEL.stem
+
+
+def look_at_model(url: str, model: str, hosts: Collection[str], limit_s: float) -> Look:
+    """What a model server says of itself and of the model of exactly this name."""
+    from supervisor_core.model.health import look
+
+    found = look(url, model, hosts, limit_s)
+    return Look(found.reason, found.version, found.digest)
 
 
 def look_at_masks(folder: Path) -> dict[str, bool]:

@@ -46,12 +46,16 @@ class Standing:
                 found[reason] += count
         return found
 
+    def count(self, group: str) -> int:
+        """How many are done, running, waiting, blocked, dead or cancelled."""
+        return self.total(*_GROUPS[group])
+
     @property
     def said(self) -> str:
         """The numbers in words."""
         parts = []
-        for group, states in _GROUPS.items():
-            count = self.total(*states)
+        for group in _GROUPS:
+            count = self.count(group)
             if count or group in _ALWAYS:
                 parts.append(f"{count} {group}{self._why(group)}")
         return ", ".join(parts)
@@ -59,7 +63,7 @@ class Standing:
     @property
     def told(self) -> dict[str, Any]:
         """The numbers as a JSON answer tells them; `states` by each single state."""
-        groups = {group: self.total(*states) for group, states in _GROUPS.items()}
+        groups = {group: self.count(group) for group in _GROUPS}
         why = {f"{group}_reasons": _codes(self.reasons(group)) for group in ("blocked", "dead")}
         states = {state.value: n for state in Work if (n := self.total(state))}
         return {**groups, **why, "states": states}
