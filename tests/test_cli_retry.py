@@ -84,17 +84,14 @@ def test_a_dead_letter_is_put_back_and_ends_well_once_the_server_does(
     assert house.pipeline.analyse(key).results == 1
 
 
-def test_a_dry_run_changes_nothing(house: House, server: OllamaServer) -> None:
+def test_a_dry_run_changes_nothing(
+    house: House, server: OllamaServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     key = dead(house, server, Mode.HTML, "one")
     aside = cleaned(house, FAILING)
-    ran = command(house, "--dry-run", "--json")
-    assert (ran.code, ran.json["dry_run"], ran.json["retried"], ran.json["found"]) == (
-        0,
-        True,
-        0,
-        2,
-    )
-    groups = {one["asset"]: one for one in ran.json["groups"]}
+    found = told(capsys, dry_run=True)
+    assert (found["dry_run"], found["retried"], found["found"]) == (True, 0, 2)
+    groups = {one["asset"]: one for one in found["groups"]}
     assert groups["analyses"]["reason"] == "NOT_AN_ANSWER"
     assert groups["analyses"]["next_step"] == Reason.NOT_AN_ANSWER.next_step
     assert groups["cleaned_frames"]["count"] == 1
@@ -200,8 +197,15 @@ def test_an_unknown_code_is_a_wrong_argument_that_names_close_ones(
 
 
 def test_wrong_words_are_exit_code_2_and_are_not_repeated(house: House) -> None:
-    for words in (["Erika.mp4"], ["0" * 16], ["--asset", "videos"], ["--code", "NOSUCH"]):
+    for words in (["Erika.mp4"], ["--asset", "videos"]):
         ran = command(house, *words)
         assert (ran.code, ran.out) == (2, "")
         assert "Erika" not in ran.err
-    assert command(house).err.startswith("Nothing to try again")
+    with pytest.raises(Usage):
+        retry.run(["0" * 16], "", None, dry_run=True, as_json=False)
+
+
+def test_nothing_to_do_is_no_mistake(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    retry.run([], "", None, dry_run=False, as_json=False)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err[:20]) == ("", "Nothing to try again")
