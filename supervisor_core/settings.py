@@ -118,26 +118,44 @@ class Settings(BaseSettings):
         ge=1,
         description="Time between two looks through all keys, which find what came out of order.",
     )
+    s3_write_bucket: str | None = Field(
+        default=None,
+        description="Bucket that verified cleaned files are copied to; none are copied.",
+    )
+    s3_write_prefix: str = Field(
+        default="cleaned/", description="What the keys of these copies begin with."
+    )
+    s3_write_delete_former: bool = Field(
+        default=False,
+        description="Delete the copy of a file that was cleaned anew, once the new one is there.",
+    )
+    copy_tries: int = Field(
+        default=24,
+        ge=1,
+        description="After so many attempts in vain, about half a day, a copy waits for a person.",
+    )
     allowed_hosts: str = Field(
         default="",
         description="Hosts, separated by commas, that files may be fetched from though private.",
     )
     fetch_connect_s: float = Field(
-        default=10.0, gt=0, description="Longest wait for a connection when a file is fetched."
+        default=10.0,
+        gt=0,
+        description="Longest wait for a connection when a file is fetched or copied.",
     )
     fetch_silence_s: float = Field(
         default=30.0,
         gt=0,
-        description="A connection that brings nothing for this long is given up.",
+        description="A connection on which nothing moves for this long is given up.",
     )
     fetch_base_s: float = Field(
-        default=60.0, gt=0, description="Limit to fetch one file, whatever its size."
+        default=60.0, gt=0, description="Limit to fetch or copy one file, whatever its size."
     )
     fetch_s_per_gb: float = Field(
-        default=2000.0, ge=0, description="Added to that for each GB that has arrived."
+        default=2000.0, ge=0, description="Added to that for each GB that has gone over."
     )
     fetch_tries: int = Field(
-        default=4, ge=1, description="How often a broken connection is tried in one fetch."
+        default=4, ge=1, description="How often a broken connection is tried in one fetch or copy."
     )
     fetch_lanes: int = Field(
         default=4, ge=1, le=32, description="Connections at once for a large object."

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from copy_parts import kept_clients  # noqa: F401 - for the tests of copies
 from deadline_parts import caller, place, warm, worker  # noqa: F401 - for the tests of deadlines
 from door_parts import impatient, work  # noqa: F401 - for the tests of the one door
 from hypothesis import HealthCheck, settings

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from supervisor_core.canary.outcome import Flight
     from supervisor_core.model.health import Health
     from supervisor_core.pipeline.analysing import AnalysisReport
+    from supervisor_core.pipeline.copied import Standing
+    from supervisor_core.pipeline.copying import CopyReport
     from supervisor_core.repair import OpenIntake
     from supervisor_core.store.service import ServiceLevel
 
@@ -168,6 +170,32 @@ class Pipeline:
         from supervisor_core.pipeline.asking import model_rests
 
         return model_rests(self._context)
+
+    @_step
+    def copy_out(self, intake: IntakeKey) -> "CopyReport":
+        """Copies what was cleaned and verified to the bucket of the settings, if there is one.
+
+        What lies there already is left as it is. Also raises `Failed(BAD_CONFIGURATION)` where
+        copies would be taken in again.
+        """
+        # What talks to a storage takes half a second to import; cleaning needs none of it.
+        from supervisor_core.pipeline.copying import copy_out
+
+        return copy_out(self._context, intake)
+
+    @_step
+    def copies(self, intake: IntakeKey) -> "Standing":
+        """How the intake's copies lie in the bucket, asked of the storage within a limit."""
+        from supervisor_core.pipeline.copied import standing
+
+        return standing(self._context, intake)
+
+    @_step
+    def uncopied(self) -> "list[OpenIntake]":
+        """The intakes with files to copy now; none where no bucket is set."""
+        from supervisor_core.pipeline.uncopied import uncopied_intakes
+
+        return uncopied_intakes(self._context)
 
     @_step
     def fly_canary(self) -> "Flight":

@@ -11,6 +11,8 @@ from supervisor_core.cleaning.limits import clean_limit_s, verify_limit_s
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.policy import Profile
 from supervisor_core.pipeline import child
+from supervisor_core.remote import sending
+from supervisor_core.remote.parcel import Measured, Parcel
 from supervisor_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,5 +35,7 @@ class Tools:
     choose: Callable[[Path, Path, int, int], "Chosen"] = child.choose_frames
     ask: Callable[["Request"], "Answer"] = child.ask_model
     look: Callable[[str, str, Collection[str], float], "Health"] = child.look_at_model
+    measure: Callable[[Path, int], Measured] = sending.measure
+    send: Callable[[Parcel], tuple[str, ...]] = sending.send
     sleep: Callable[[float], None] = time.sleep
     code_version: str = CODE_VERSION

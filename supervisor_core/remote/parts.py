@@ -79,7 +79,7 @@ class _InParts:
         """Brings one part and returns where it ends; every wait in here has its limit."""
         at, end = start, min(start + self._part_bytes, self._size_bytes)
         buffer = memoryview(bytearray(CHUNK))
-        for last in tries(self._order):
+        for last in tries(self._order.limits):
             try:
                 with closing(self._ask(at, end)) as answer:
                     for piece in read_body(answer, buffer, self._pace):

@@ -23,7 +23,7 @@ from supervisor_core.remote.order import Limits
 from supervisor_core.settings import Settings
 
 _MD5 = re.compile('"([0-9a-f]{32})"')
-_LONGEST_SIGNED_S = 7 * 86400
+LONGEST_SIGNED_S = 7 * 86400
 _DENIED = frozenset(
     {
         "AccessDenied",
@@ -101,7 +101,7 @@ class Storage:
         which = {"Bucket": reference.bucket, "Key": reference.key}
         if found.version and found.version != "null":
             which["VersionId"] = found.version
-        seconds = min(ceil(limits.total_s(found.size_bytes)) + 60, _LONGEST_SIGNED_S)
+        seconds = min(ceil(limits.total_s(found.size_bytes)) + 60, LONGEST_SIGNED_S)
         with told():
             signed = self.client.generate_presigned_url("get_object", which, ExpiresIn=seconds)
         return str(signed)

@@ -14,7 +14,7 @@ from http.client import HTTPException, HTTPResponse
 from supervisor_core.media.files import require_free
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.remote.checksums import Checksums
-from supervisor_core.remote.order import Fetched, Order
+from supervisor_core.remote.order import Fetched, Limits, Order
 from supervisor_core.remote.pace import Pace
 from supervisor_core.remote.web import Answer, ask
 
@@ -39,12 +39,12 @@ def require_all(done_bytes: int, size_bytes: int | None) -> None:
         raise Failed(Reason.TRANSPORT_ERROR, step="cut")
 
 
-def tries(order: Order) -> Iterator[bool]:
+def tries(limits: Limits) -> Iterator[bool]:
     """One for each try, with longer and longer waits between; True for the last."""
-    for number in range(order.limits.tries):
+    for number in range(limits.tries):
         if number:
             time.sleep(_FIRST_WAIT_S * 2 ** (number - 1))
-        yield number == order.limits.tries - 1
+        yield number == limits.tries - 1
 
 
 def may_pass(failed: Failed) -> bool:
@@ -97,7 +97,7 @@ class InOne:
     def run(self) -> Fetched:
         """Tries until the file is complete or the tries are used up."""
         try:
-            for last in tries(self._order):
+            for last in tries(self._order.limits):
                 try:
                     self._try()
                     break

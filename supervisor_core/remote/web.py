@@ -110,13 +110,13 @@ def _following(url: str, place: str) -> str:
 
 def _ask_once(url: str, order: Order, pace: Pace, headers: Mapping[str, str]) -> Answer:
     parts = urlsplit(url)
-    line = _connect(parts, order, pace)
+    line = connect(parts, order.hosts, pace)
     connection = HTTPConnection("-")
     connection.auto_open = 0  # it would connect by itself, to whatever address
     connection.sock = cast(socket.socket, line)
     try:
-        connection.putrequest("GET", _target(parts), skip_host=True, skip_accept_encoding=True)
-        for name, value in (_own_headers(parts) | dict(headers)).items():
+        connection.putrequest("GET", target(parts), skip_host=True, skip_accept_encoding=True)
+        for name, value in (own_headers(parts) | dict(headers)).items():
             connection.putheader(name, value)
         connection.endheaders()
         return Answer(line, connection.getresponse())
@@ -128,13 +128,14 @@ def _ask_once(url: str, order: Order, pace: Pace, headers: Mapping[str, str]) ->
         raise
 
 
-def _target(parts: SplitResult) -> str:
+def target(parts: SplitResult) -> str:
     """The path and query as they were given: a storage signs every letter of them."""
     text = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return quote(text, safe=printable)
 
 
-def _own_headers(parts: SplitResult) -> dict[str, str]:
+def own_headers(parts: SplitResult) -> dict[str, str]:
+    """What is said to every server: its own name, and a password only if the address has one."""
     host = parts.netloc.rpartition("@")[2].encode("idna").decode()
     headers = {"Host": host, "Accept-Encoding": "identity", "User-Agent": "supervisor"}
     if parts.username is not None:
@@ -143,16 +144,20 @@ def _own_headers(parts: SplitResult) -> dict[str, str]:
     return headers
 
 
-def _connect(parts: SplitResult, order: Order, pace: Pace) -> Line:
+def connect(parts: SplitResult, hosts: frozenset[str] | None, pace: Pace) -> Line:
+    """A line to the host of an address, under TLS for https; `hosts` are those of an `Order`.
+
+    Raises `Failed`: ADDRESS_FORBIDDEN, HTTP_ERROR, STORAGE_UNREACHABLE, TRANSPORT_ERROR, TIMEOUT.
+    """
     host, port = _place(parts)
-    may_be_private = order.hosts is None or host in order.hosts
+    may_be_private = hosts is None or host in hosts
     line: socket.socket | None = None
     for family, address, _ in resolve(host, port, may_be_private=may_be_private):
         line = _dial(family, address, port, pace)
         if line is not None:
             break
     if line is None:
-        reason = Reason.STORAGE_UNREACHABLE if order.is_storage else Reason.TRANSPORT_ERROR
+        reason = Reason.STORAGE_UNREACHABLE if hosts is None else Reason.TRANSPORT_ERROR
         raise Failed(reason, step="connect")
     return Line(_secured(line, host) if parts.scheme == "https" else line, pace)
 

@@ -37,6 +37,7 @@ class Step(StrEnum):
     ASIDE = "aside"
     THUMBNAIL = "thumbnail"
     ANALYSE = "analyse"
+    COPY = "copy"
 
 
 class Outcome(StrEnum):

@@ -1,15 +1,18 @@
 """The one door to what may be shown or read: an item passes only when it is proven clean."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from supervisor_core.keys import MediaKey
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.states import Cleaning, Verification
+from supervisor_core.states import Cleaning, Review, Verification
 from supervisor_core.store import media as media_table
 from supervisor_core.store import outputs
 from supervisor_core.store.database import Connection
 from supervisor_core.store.media import Media
 from supervisor_core.store.outputs import Output
+
+_STOPPED = (Review.HELD, Review.REJECTED)
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,34 @@ def readable_of(connection: Connection, intake: str) -> list[Readable]:
     members = media_table.of_intake(connection, intake)
     files = outputs.current(connection, [media.media for media in members])
     passed = (pass_gate(media, files.get(media.media)) for media in members)
+    return [readable for readable in passed if readable]
+
+
+def cleaned_of(connection: Connection, intake: str) -> list[Readable]:
+    """The cleaned files of an intake that may leave the house: see `require_cleaned`."""
+    return _cleaned(connection, media_table.of_intake(connection, intake))
+
+
+def require_cleaned(connection: Connection, media: MediaKey) -> Readable:
+    """The cleaned file of a media that may leave the house.
+
+    Raises `Failed(NOT_VERIFIED)` for what was not cleaned and verified, though nothing may be
+    required, and for what a person holds back or has rejected.
+    """
+    found = _cleaned(connection, media_table.load(connection, [media]).values())
+    if not found:
+        raise Failed(Reason.NOT_VERIFIED)
+    return found[0]
+
+
+def _cleaned(connection: Connection, members: Iterable[Media]) -> list[Readable]:
+    leaving = [
+        one
+        for one in members
+        if one.cleaning is not Cleaning.NOT_REQUIRED and one.review not in _STOPPED
+    ]
+    files = outputs.current(connection, [one.media for one in leaving])
+    passed = (pass_gate(one, files.get(one.media)) for one in leaving)
     return [readable for readable in passed if readable]
 
 
