@@ -28,7 +28,7 @@ def s3_uploads_of(home: str) -> dg.SensorDefinition:
     How often it looks, and whether it runs from the start, is read when the definitions load.
     """
     store = StoreResource(home=home)
-    settings = _settings_now()
+    settings = settings_now()
     running = dg.DefaultSensorStatus.RUNNING, dg.DefaultSensorStatus.STOPPED
 
     @dg.sensor(
@@ -44,7 +44,7 @@ def s3_uploads_of(home: str) -> dg.SensorDefinition:
     return s3_uploads
 
 
-def _settings_now() -> Settings:
+def settings_now() -> Settings:
     """The settings, or the defaults where one is wrong: each tick and run will say which."""
     try:
         return Settings.load()

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from resources import OllamaResource, PipelineResource, StoreResource
+from sensors.copies import copies_of
 from sensors.model_health import model_health
 from sensors.reconcile import reconcile
 from sensors.requests import requests
@@ -10,6 +11,8 @@ from sensors.s3_uploads import s3_uploads_of
 from sensors.uploads import uploads_of
 from supervisor_assets.analyses.assets import analyses
 from supervisor_assets.analyses.checks import evidence, service_level
+from supervisor_assets.bucket_copies.assets import bucket_copies
+from supervisor_assets.bucket_copies.checks import copied
 from supervisor_assets.canary.assets import canary
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cleaned_frames.checks import proof
@@ -28,11 +31,18 @@ def defs() -> dg.Definitions:
 def definitions_for(home: str) -> dg.Definitions:
     """The definitions over one home; an empty one is what SUPERVISOR_HOME says."""
     return dg.Definitions(
-        assets=[videos, cleaned_frames, thumbnails, analyses, canary],
-        asset_checks=[proof, evidence, service_level],
+        assets=[videos, cleaned_frames, thumbnails, analyses, bucket_copies, canary],
+        asset_checks=[proof, evidence, service_level, copied],
         jobs=list(JOBS),
         schedules=[watch_schedule],
-        sensors=[uploads_of(home), s3_uploads_of(home), requests, reconcile, model_health],
+        sensors=[
+            uploads_of(home),
+            s3_uploads_of(home),
+            requests,
+            reconcile,
+            model_health,
+            copies_of(),
+        ],
         resources={
             "store": StoreResource(home=home),
             "pipeline": PipelineResource(home=home, ollama=OllamaResource(url="", model="")),

@@ -14,6 +14,7 @@ from supervisor_core.store.progress import IntakeSummary
 
 if TYPE_CHECKING:
     from supervisor_core.pipeline.analysing import AnalysisReport
+    from supervisor_core.pipeline.copying import CopyReport
 
 Facts = dict[str, dg.MetadataValue]
 OWNERS = ["team:supervisor"]
@@ -59,6 +60,20 @@ def analysis_facts(report: "AnalysisReport") -> Facts:
         "abstained": report.abstained,
         "unchanged": report.skipped,
         "busy_elsewhere": report.busy,
+    }
+    facts: Facts = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
+    return facts | reason_facts({**report.blocked, **report.waiting, **report.failed})
+
+
+def copy_facts(report: "CopyReport") -> Facts:
+    """What became of the copies of an intake."""
+    counts = {
+        "files": report.copied + report.unchanged,
+        "copied": report.copied,
+        "bytes": report.size_bytes,
+        "unchanged": report.unchanged,
+        "busy_elsewhere": report.busy,
+        "raw_not_copied": report.raw,
     }
     facts: Facts = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
     return facts | reason_facts({**report.blocked, **report.waiting, **report.failed})

@@ -1,8 +1,9 @@
-"""The jobs: one cleans an intake without any model server, the other asks a model about it."""
+"""The jobs: one cleans an intake by itself; others ask a model about it, or copy it to a bucket."""
 
 import dagster as dg
 
 from supervisor_assets.analyses.assets import analyses
+from supervisor_assets.bucket_copies.assets import bucket_copies
 from supervisor_assets.canary.assets import canary
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.thumbnails.assets import thumbnails
@@ -31,4 +32,11 @@ watch = dg.define_asset_job(
     description="Flies the canary, and judges how well analyses went.",
 )
 
-JOBS = (clean_intake, analyse_intake, watch)
+copy_intake = dg.define_asset_job(
+    "copy_intake",
+    selection=dg.AssetSelection.assets(bucket_copies),
+    executor_def=dg.in_process_executor,
+    description="Copies the cleaned and verified files of one intake to the bucket that is set.",
+)
+
+JOBS = (clean_intake, analyse_intake, copy_intake, watch)

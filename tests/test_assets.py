@@ -90,8 +90,9 @@ def test_lineage_runs_from_videos_over_cleaned_frames_to_what_hangs_below() -> N
     }
     assert children == {
         "videos": {"cleaned_frames"},
-        "cleaned_frames": {"analyses", "thumbnails"},
+        "cleaned_frames": {"analyses", "bucket_copies", "thumbnails"},
         "analyses": set(),
+        "bucket_copies": set(),
         "canary": set(),
         "thumbnails": set(),
     }
@@ -121,6 +122,7 @@ def test_two_checks_block_and_each_is_shown_by_itself() -> None:
         "evidence": False,
         "service_level": False,
         "healthy": False,
+        "copied": False,
     }
 
 

@@ -1,0 +1,1 @@
+"""Verified files in a bucket of the operator's."""

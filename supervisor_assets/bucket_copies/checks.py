@@ -1,0 +1,35 @@
+"""Whether the copies lie in the bucket as they should, which the storage itself is asked."""
+
+import dagster as dg
+
+from resources import PipelineResource
+from supervisor_assets.bucket_copies.assets import bucket_copies
+from supervisor_assets.facts import reason_facts
+from supervisor_assets.failures import told
+from supervisor_assets.partitions import intake
+from supervisor_core.keys import IntakeKey
+
+
+@dg.asset_check(
+    asset=bucket_copies,
+    partitions_def=intake,
+    description="Every verified file of the intake lies in the bucket, in its size and SHA-256.",
+)
+def copied(
+    context: dg.AssetCheckExecutionContext, pipeline: PipelineResource
+) -> dg.AssetCheckResult:
+    """Asks for one object after the other; passes where no bucket is set, and says so."""
+    with told(context):
+        found = pipeline.open().copies(IntakeKey(context.partition_key))
+    return dg.AssetCheckResult(
+        passed=found.right == found.files,
+        metadata={
+            "bucket_is_set": found.wanted,
+            "files": found.files,
+            "right": found.right,
+            "missing": found.missing,
+            "different": found.different,
+            "not_asked": found.unasked,
+            **reason_facts({found.reason: found.unasked} if found.reason else {}),
+        },
+    )
