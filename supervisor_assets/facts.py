@@ -13,6 +13,7 @@ from supervisor_core.states import Arrival
 from supervisor_core.store.progress import IntakeSummary
 
 if TYPE_CHECKING:
+    from supervisor_core.analysis.standing import Evidence
     from supervisor_core.pipeline.analysing import AnalysisReport
     from supervisor_core.pipeline.copying import CopyReport
 
@@ -52,9 +53,11 @@ def cleaning_facts(summary: IntakeSummary) -> Facts:
     } | reason_facts(summary.reasons)
 
 
-def analysis_facts(report: "AnalysisReport") -> Facts:
-    """What became of the analyses of an intake."""
+def analysis_facts(report: "AnalysisReport", evidence: "Evidence", model: str) -> Facts:
+    """What became of the analyses of an intake, and how much was said in all of them."""
     counts = {
+        "scores": evidence.scores,
+        "nulls": evidence.nulls,
         "done": report.done,
         "degraded": report.degraded,
         "abstained": report.abstained,
@@ -62,6 +65,7 @@ def analysis_facts(report: "AnalysisReport") -> Facts:
         "busy_elsewhere": report.busy,
     }
     facts: Facts = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
+    facts["model"] = dg.MetadataValue.text(model)
     return facts | reason_facts({**report.blocked, **report.waiting, **report.failed})
 
 

@@ -36,8 +36,9 @@ def analyses(
     """Asks about what may be shown; while the model is away the items wait, and nothing is made."""
     key = IntakeKey(context.partition_key)
     with told(context):
-        report = pipeline.open().analyse(key)
-        facts = analysis_facts(report)
+        work = pipeline.open()
+        report = work.analyse(key)
+        facts = analysis_facts(report, work.evidence(key), work.settings.model)
         if report.results + report.skipped == 0:
             context.log.info("No result yet: %s", ", ".join(sorted(report.open)) or "none wanted")
             return
