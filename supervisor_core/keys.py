@@ -24,6 +24,7 @@ class Retried(StrEnum):
 
     CLEANED_FRAMES = "cleaned_frames"
     ANALYSES = "analyses"
+    BUCKET_COPIES = "bucket_copies"
 
 
 def fingerprint(

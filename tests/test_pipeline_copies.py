@@ -31,12 +31,14 @@ from store_builders import start_python
 from test_pipeline_analyses import _otherwise
 
 from supervisor_core.deadline import Worker
+from supervisor_core.keys import Retried
 from supervisor_core.pipeline.copied import Standing
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.remote import parcel
 from supervisor_core.remote.sending import measure, send
 from supervisor_core.repair import Cause
 from supervisor_core.states import Review, Verification, Work
+from supervisor_core.store import dead_letters
 
 pytestmark = pytest.mark.usefixtures("kept_clients")
 
@@ -194,6 +196,10 @@ def test_a_storage_that_stays_away_ends_as_a_dead_letter(house: House, bucket: A
         house.clock.turn(3600)
     assert states(house, key) == {(Work.DEAD, Reason.STORAGE_UNREACHABLE, 2)}
     assert waiting(house) == []
+    with house.store.write() as connection:
+        letters = dead_letters.find(connection, asset=Retried.BUCKET_COPIES)
+        dead_letters.put_back(connection, letters, "test", house.clock())
+    assert waiting(house) == [key]
 
 
 DENY = {

@@ -183,7 +183,7 @@ def retry(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Try again what ended without success: failed analyses, and files that lie aside."""
+    """Try again what ended without success: failed analyses and copies, and files aside."""
     with edge(as_json=as_json):
         from supervisor_assets.cli.retry import run as start
 

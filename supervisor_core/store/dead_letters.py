@@ -1,10 +1,11 @@
 """What ended without success and waits for a person, and how it is put back to be tried again.
 
     analyses        tasks in `error` (a lasting cause) or `dead` (the last try failed)
+    bucket_copies   the same, of copies to a bucket
     cleaned_frames  files that the whole ladder could not clean, which lie aside
 
-An analysis is queued again: the sensor that watches the model starts it. A file waits for the first
-level again, and a request has its intake's run started.
+A task is queued again, and its sensor (`model_health`, `copies`) starts it. A file waits for the
+first level again, and a request has its intake's run started.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,7 +22,7 @@ from supervisor_core.store.database import Connection
 from supervisor_core.store.requests import Verb
 from supervisor_core.store.rows import fetch, reason_of
 
-_ANALYSIS = "analysis"
+_TASKS = {Retried.ANALYSES: "analysis", Retried.BUCKET_COPIES: "copy"}
 _ASIDE = f"""
     SELECT media, reason, updated FROM media
     WHERE cleaning = '{Cleaning.RAW_ASIDE}' AND (? = '' OR reason = ?) ORDER BY updated, media
@@ -30,7 +31,7 @@ _ASIDE = f"""
 
 @dataclass(frozen=True)
 class Letter:
-    """One item that ended without success at `ended`; `task` names its analysis, if it is one."""
+    """One item that ended without success at `ended`; `task` names its task, if it is one."""
 
     asset: Retried
     media: MediaKey
@@ -49,7 +50,9 @@ def find(
     media: Collection[MediaKey] | None = None,
 ) -> list[Letter]:
     """What ended without success: of one reason, asset and these media, or all."""
-    found = [*_aside(connection, code), *_analyses(connection, code)]
+    found = [*_aside(connection, code)]
+    for one, kind in _TASKS.items():
+        found += _tasks(connection, code, one, kind)
     return [
         one for one in found if asset in (None, one.asset) and (media is None or one.media in media)
     ]
@@ -71,11 +74,7 @@ def put_back(
 
 def _queue(connection: Connection, letters: Sequence[Letter], now: datetime) -> list[Letter]:
     wanted = {(one.media, one.task) for one in letters}
-    tasks = [
-        one
-        for one in work.ended_badly(connection, asset=_ANALYSIS)
-        if (one.media, one.task) in wanted
-    ]
+    tasks = [one for one in work.ended_badly(connection) if (one.media, one.task) in wanted]
     work.save(connection, [one.put_down(Work.QUEUED, attempts=0) for one in tasks], now)
     return list(letters)
 
@@ -98,12 +97,12 @@ def _deed(letter: Letter) -> Deed:
     return Deed("retry", letter.media, detail | {key: text for key, text in named.items() if text})
 
 
-def _analyses(connection: Connection, code: str) -> list[Letter]:
-    tasks = work.ended_badly(connection, code, _ANALYSIS)
+def _tasks(connection: Connection, code: str, asset: Retried, kind: str) -> list[Letter]:
+    tasks = work.ended_badly(connection, code, kind)
     intakes = lookup.first_intakes(connection, [task.media for task in tasks])
     return [
         Letter(
-            Retried.ANALYSES,
+            asset,
             task.media,
             intakes[task.media],
             task.state,
