@@ -3,17 +3,26 @@
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from supervisor_core.keys import IntakeKey
-from supervisor_core.pipeline.asking import AWAY, Asking, Said, key_of, longest_s, model_health
+from supervisor_core.pipeline.asking import (
+    AWAY,
+    Asking,
+    Said,
+    key_of,
+    longest_s,
+    model_health,
+    model_rests,
+)
 from supervisor_core.pipeline.context import Context, Progress, item_progress
 from supervisor_core.pipeline.places import attempt_folder, failed_from, remove_folder
-from supervisor_core.pipeline.subjects import Subject, subjects_of
+from supervisor_core.pipeline.subjects import Subject, subjects_of, wanted_of
 from supervisor_core.pipeline.tasks import Tasks, Terms
-from supervisor_core.reasons import Failed, Reason
+from supervisor_core.reasons import Class, Failed, Reason
 from supervisor_core.states import Work
-from supervisor_core.store import Connection, analyses, gate
+from supervisor_core.store import Connection, analyses, gate, work
 from supervisor_core.store.analyses import Analysis
 from supervisor_core.store.attempts import Attempt, Step
 from supervisor_core.store.work import Task
@@ -53,25 +62,51 @@ class AnalysisReport:
 def analyse(context: Context, intake: IntakeKey) -> AnalysisReport:
     """Analyses what passed the gate; see `Pipeline.analyse`."""
     step = _Analysing(context, intake)
-    step.run(subjects_of(context, intake))
+    try:
+        subjects = subjects_of(context, intake)
+    except Failed as failed:
+        # Without this it would look as if it waited for the model, and be started for ever.
+        if failed.reason.class_ is Class.CONFIG:
+            with suppress(Failed):
+                block(context, [intake], failed.reason)
+        raise
+    step.run(subjects)
     return step.report()
 
 
 def block(context: Context, intakes: Iterable[IntakeKey], reason: Reason) -> int:
     """Writes on all that waits in these intakes why the model can't be asked; returns how many."""
-    blocked = 0
-    for intake in intakes:
-        tasks = _tasks(context, intake)
-        for one in subjects_of(context, intake):
-            tasks.block(one.task, [one.media], reason)
-        blocked += tasks.tally.ended[Work.BLOCKED]
-    return blocked
+    return sum(_block(context, intake, reason) for intake in intakes)
 
 
-def _tasks(context: Context, intake: IntakeKey) -> Tasks:
-    tries = context.settings.analysis_tries
-    terms = Terms(tries, _LONGEST_WAIT_S, away=AWAY, shown=Reason.BLOCKED_BY_OLLAMA)
-    return Tasks(context, Step.ANALYSE, intake, terms)
+def _block(context: Context, intake: IntakeKey, reason: Reason) -> int:
+    """The same for one intake; what says so already is not written again."""
+    terms = _terms(context)
+    task, media = wanted_of(context, intake)
+    with context.store.read() as connection:
+        known = work.load(connection, task, media)
+    said = (Work.BLOCKED, terms.blocking(reason))
+    silent = [one for one in media if one not in known or _says(known[one]) != said]
+    if not silent:
+        return len(media)
+    tasks = Tasks(context, Step.ANALYSE, intake, terms)
+    tasks.block(task, silent, reason)
+    return len(media) - len(silent) + tasks.tally.ended[Work.BLOCKED]
+
+
+def _says(task: Task) -> tuple[Work, Reason | None]:
+    return task.state, task.reason
+
+
+def _terms(context: Context) -> Terms:
+    return Terms(
+        context.settings.analysis_tries,
+        _LONGEST_WAIT_S,
+        away=AWAY,
+        shown=Reason.BLOCKED_BY_OLLAMA,
+        again=frozenset({Reason.CANCELLED, Reason.FILE_CHANGED, Reason.NOT_VERIFIED}),
+        spared=frozenset({Reason.DISK_FULL}),
+    )
 
 
 class _Analysing:
@@ -80,7 +115,7 @@ class _Analysing:
     def __init__(self, context: Context, intake: IntakeKey) -> None:
         self._context = context
         self._intake = intake
-        self._tasks = _tasks(context, intake)
+        self._tasks = Tasks(context, Step.ANALYSE, intake, _terms(context))
         self._asking = Asking(context)
 
     def run(self, subjects: Sequence[Subject]) -> None:
@@ -88,10 +123,13 @@ class _Analysing:
             return
         health = model_health(self._context)
         if health.reason is not None:
-            for one in subjects:
-                self._tasks.block(one.task, [one.media], health.reason)
+            self._tasks.block(subjects[0].task, [one.media for one in subjects], health.reason)
             return
         for index, subject in enumerate(subjects):
+            # Frames are not chosen for nothing: that takes longer than all else.
+            if (resting := model_rests(self._context)) is not None:
+                self._tasks.block(subject.task, [subject.media], resting)
+                continue
             progress = item_progress(self._context.on_progress, index, len(subjects))
             key = key_of(self._context.settings, subject, health.digest)
             limit_s = longest_s(self._context.settings, subject)
@@ -127,8 +165,11 @@ class _Analysing:
             said = failed
         except OSError as error:
             said = failed_from(error)
-        except BaseException:
-            self._end(subject, held, attempt, Failed(Reason.CANCELLED), key)
+        except BaseException as error:
+            # What nobody has foreseen would happen again: it is not queued anew.
+            ours = isinstance(error, Exception)
+            reason = Reason.INTERNAL_ERROR if ours else Reason.CANCELLED
+            self._end(subject, held, attempt, Failed(reason), key)
             raise
         tried = replace(attempt, seconds=time.monotonic() - started_s)
         self._end(subject, held, tried, said, key)
@@ -159,11 +200,18 @@ class _Analysing:
         said: Said | Failed,
         key: str,
     ) -> Work | Failed:
-        """Writes a result, unless the file it rests on may no longer be shown."""
+        """Writes a result, unless the file it rests on may no longer be shown.
+
+        Then nothing else that went wrong is to be blamed: the file may have gone while it was read.
+        """
+        try:
+            now = gate.require_verified(connection, subject.media)
+        except Failed as failed:
+            return failed
+        if now.sha256 != subject.readable.sha256:
+            return Failed(Reason.FILE_CHANGED)
         if isinstance(said, Failed):
             return said
-        if gate.require_verified(connection, subject.media).sha256 != subject.readable.sha256:
-            return Failed(Reason.FILE_CHANGED)
         analyses.save(connection, self._analysis(subject, attempt, said, key))
         return said.judged.state
 

@@ -1,8 +1,8 @@
 """One analysis of one media: frames are chosen, a model is asked, the answer is judged.
 
 Whatever decodes, encodes or talks to the server runs in the worker's child and ends at its limit.
-Nothing but a file that passed the gate is read, and to a server on another machine nothing goes
-that was not cleaned and verified.
+Nothing but a file that passes the gate is read, it is looked at again before every question, and
+to another machine nothing goes that was not cleaned and verified.
 """
 
 import json
@@ -29,9 +29,11 @@ from supervisor_core.pipeline.places import attempt_folder
 from supervisor_core.pipeline.subjects import Subject
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Settings
+from supervisor_core.store import gate
 from supervisor_core.store.analyses import Question
 from supervisor_core.store.attempts import Attempt
 from supervisor_core.store.gate import Readable
+from supervisor_core.store.owners import is_gone
 
 CHILD_SPARE_S = 1.0
 # The server is away, or is left alone for a while: that is no fault of the item.
@@ -64,6 +66,7 @@ class Asking:
         """
         self.questions = []
         require_sendable(self.context.settings, subject.readable)
+        self._require_current(subject)
         chosen = self._choose(subject, attempt, progress)
         answer = self._ask(subject, chosen, attempt)
         judged = judge(answer.text, subject.profile, chosen.frames)
@@ -90,9 +93,16 @@ class Asking:
         guard = guard_of(self.context)
         pictures = tuple(frame.path for frame in chosen.frames)
         prompt = subject.profile.prompt_for(chosen.frames)
-        request = Request.of(settings, prompt, pictures=pictures, schema=subject.profile.schema)
+        request = Request.of(
+            settings,
+            prompt,
+            pictures=pictures,
+            schema=subject.profile.schema,
+            hosts=hosts_for(settings, subject.readable),
+        )
 
         def once() -> Answer:
+            self._require_current(subject)
             with guard.asking(), self._noted(subject, attempt) as answers:
                 answers.append(
                     self.context.worker.call(
@@ -105,6 +115,12 @@ class Asking:
             return retried(once, Patience.of(settings), sleep=self.context.tools.sleep)
         except Failed as failed:
             raise self._blamed(failed) from None
+
+    def _require_current(self, subject: Subject) -> None:
+        """Raises `Failed(NOT_VERIFIED)` when the file may not be read any more."""
+        with self.context.store.read() as connection:
+            if gate.require_verified(connection, subject.media) != subject.readable:
+                raise Failed(Reason.NOT_VERIFIED)
 
     def _blamed(self, failed: Failed) -> Failed:
         """What failed: where this very item has brought the server down, that, and not its rest."""
@@ -158,8 +174,10 @@ def model_health(context: Context) -> Health:
 def model_rests(context: Context) -> Reason | None:
     """Why the model is left alone just now though it may be well; None when it may be asked."""
     circuit = guard_of(context).circuit()
-    resting = circuit.phase is Phase.OPEN and circuit.until and circuit.until > context.now()
-    return Reason.BLOCKED_BY_OLLAMA if resting else None
+    tried_in_vain = circuit.trial is not None and is_gone(circuit.trial)
+    if circuit.phase is Phase.CLOSED or circuit.until is None or tried_in_vain:
+        return None
+    return Reason.BLOCKED_BY_OLLAMA if circuit.until > context.now() else None
 
 
 def guard_of(context: Context) -> Guard:
@@ -177,8 +195,17 @@ def _kind(subject: Subject, judged: Judged) -> Kind:
 
 def require_sendable(settings: Settings, readable: Readable) -> None:
     """Raises `Failed(MODEL_HOST_FORBIDDEN)` for a file nobody has cleaned and another machine."""
-    if readable.sha256 == readable.media and not Endpoint.of(settings.ollama_url).local:
+    if not _cleaned(readable) and not Endpoint.of(settings.ollama_url).local:
         raise Failed(Reason.MODEL_HOST_FORBIDDEN, which="not_cleaned")
+
+
+def hosts_for(settings: Settings, readable: Readable) -> frozenset[str]:
+    """The hosts that the frames of a file may go to; a local server passes on no uncleaned ones."""
+    return settings.model_host_names if _cleaned(readable) else frozenset()
+
+
+def _cleaned(readable: Readable) -> bool:
+    return readable.sha256 != readable.media
 
 
 def frames_limit_s(settings: Settings, seconds: float) -> float:

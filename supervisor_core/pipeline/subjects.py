@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from supervisor_core.analysis.kinds import hint_of
@@ -74,6 +75,20 @@ def subjects_of(context: Context, intake: IntakeKey) -> list[Subject]:
     ]
 
 
+def wanted_of(context: Context, intake: IntakeKey) -> tuple[str, list[MediaKey]]:
+    """The task that the intake's profile asks for, and the media that may be read for it.
+
+    Raises `Failed(UNKNOWN_PROFILE)`.
+    """
+    with context.store.read() as connection:
+        header = find_intake(connection, intake)
+        media = [one.media for one in gate.readable_of(connection, intake)]
+    source = Profiles(context.profiles_folder()).named(header.profile) if header else None
+    if source is None or source.analysis is None:
+        return "", []
+    return task_of(source.analysis), media
+
+
 def _hints(
     context: Context, prints: Mapping[Fingerprint, MediaKey | None], profile: AnalysisProfile
 ) -> dict[MediaKey, str]:
@@ -93,16 +108,23 @@ def waiting_intakes(context: Context) -> list[OpenIntake]:
         found = analyses.open_tasks(connection, tasks, now)
     causes: dict[IntakeKey, Cause] = {}
     for one in found:
-        if one.state is Work.RUNNING and one.owner and not is_gone(one.owner):
+        if _in_hand(one, now):
             continue
         causes[one.intake] = min(causes.get(one.intake, Cause.UNFINISHED), _cause(one), key=_rank)
     return [OpenIntake(intake, cause, 0.0) for intake, cause in causes.items()]
 
 
+def _in_hand(one: Open, now: datetime) -> bool:
+    """True while somebody works on it: an owner of before a restart is known by its lease alone."""
+    if one.state is not Work.RUNNING or one.owner is None or is_gone(one.owner):
+        return False
+    return one.until is not None and one.until > now
+
+
 def _cause(one: Open) -> Cause:
-    """What waited for the model, its time or a person may go on at once; all else after a wait."""
+    """What is bounded by its own tries may go on at once; all else after a wait that grows."""
     away = one.state is Work.BLOCKED and one.reason is Reason.BLOCKED_BY_OLLAMA
-    ready = away or one.state in (Work.WAITING, Work.QUEUED)
+    ready = away or one.state in (Work.WAITING, Work.QUEUED, Work.RUNNING)
     return Cause.CAUSE_PASSED if ready else Cause.UNFINISHED
 
 

@@ -31,7 +31,8 @@ class Terms:
     """On what terms the tasks of one kind are tried.
 
     `away` passes by itself: it blocks, uses up no try, and shows as `shown`. After a reason of
-    `again` the task is queued anew.
+    `spared` the task waits as long as ever, without using up a try; after one of `again` it is
+    queued anew.
     """
 
     tries: int
@@ -39,6 +40,7 @@ class Terms:
     away: frozenset[Reason] = frozenset()
     shown: Reason | None = None
     again: frozenset[Reason] = frozenset({Reason.CANCELLED})
+    spared: frozenset[Reason] = frozenset()
 
     def fate(self, reason: Reason, attempts: int) -> Work:
         """What becomes of a task whose attempt, one of so many since it was queued, failed."""
@@ -46,6 +48,8 @@ class Terms:
             return Work.QUEUED
         if reason in self.away or reason.class_ is Class.CONFIG:
             return Work.BLOCKED
+        if reason in self.spared:
+            return Work.WAITING
         if reason.transient:
             return Work.WAITING if attempts < self.tries else Work.DEAD
         return Work.ERROR
@@ -123,12 +127,19 @@ class Tasks:
     ) -> tuple[Task, Attempt] | None:
         """Takes a task that is open and due, and opens its attempt; None when it is not.
 
-        One that has ended is open again when it rested on something else than `key`.
+        One that has ended is open again when it rested on something else than `key`; one whose
+        last try ended its run too is dead.
         """
         owner, now = self._context.owner, self._context.now()
         with self._context.store.write() as connection:
             found = self._load(connection, task, media, now)
             if not self._may_take(found, key, now):
+                return None
+            attempts.close_lost_step(connection, self._step, media, level, now)
+            if self._kills(found):
+                dead = found.put_down(Work.DEAD, Reason.WORKER_CRASHED, key=key)
+                work.save(connection, [dead], now)
+                self.tally.count(dead)
                 return None
             held = found.taken(owner, now + timedelta(seconds=longest_s))
             attempt = Attempt(
@@ -140,10 +151,14 @@ class Tasks:
                 level=level,
                 epoch=held.lease_epoch,
             )
-            attempts.close_lost_step(connection, self._step, media, level, now)
             work.save(connection, [held], now)
             attempts.open_all(connection, [attempt])
         return held, attempt
+
+    def _kills(self, task: Task) -> bool:
+        """True for one that as many runs as it has tries have left in the midst of their work."""
+        lost = task.state is Work.RUNNING and task.lease_owner != self._context.owner
+        return lost and task.attempts >= self._terms.tries
 
     def _may_take(self, task: Task, key: str, now: datetime) -> bool:
         if not task.may_begin(key):
@@ -185,6 +200,10 @@ class Tasks:
             # What it needs went away under it: that attempt is given back.
             reason = terms.blocking(failed.reason)
             return task.put_down(state, reason, attempts=task.attempts - 1)
+        if failed.reason in terms.spared:
+            not_before = now + timedelta(seconds=terms.longest_wait_s)
+            left = task.attempts - 1
+            return task.put_down(state, failed.reason, attempts=left, not_before=not_before)
         if state is Work.WAITING:
             not_before = now + terms.wait(task.attempts)
             return task.put_down(state, failed.reason, not_before=not_before)

@@ -25,7 +25,8 @@ _PREFIX = "analysis/"
 _STANDING = f"""
     {WANTED}
     SELECT media, task, first.intake, work.attempts, work.not_before, work.updated,
-        output.sha256 <> analysis.output AND work.state IN ('done', 'degraded', 'abstained')
+        CASE WHEN wanted.raw THEN first.media ELSE output.sha256 END <> analysis.output
+            AND work.state IN ('done', 'degraded', 'abstained')
             AND wanted.intake IS NOT NULL AS again,
         CASE WHEN again OR work.state IS NULL THEN 'queued' ELSE work.state END AS state,
         CASE WHEN again THEN NULL ELSE work.reason END AS reason

@@ -119,28 +119,55 @@ def of_intake(connection: Connection, intake: str) -> list[Analysis]:
     return list(map(_analysis, fetch(connection, sql, [intake])))
 
 
-# Which analysis is wanted of which media, as the profiles of media say ($1, $2: `given_tasks`).
+# Which analysis is wanted of which media, as all profiles it came in under say ($1, $2:
+# `given_tasks`), and the first intake that wants it. `raw` has no output: it needs no cleaning.
+_PAIRS = f"""
+    SELECT arrival.intake, arrival.media, given.task FROM arrival
+    JOIN intake USING (intake) JOIN {ROWS} AS given USING (profile)
+    WHERE arrival.state IN ('imported', 'duplicate')
+""".replace("?, ?", "$1, $2", 1)  # noqa: S608
+_READABLE = """
+    SELECT media, cleaning = 'not_required' AS raw FROM media
+    WHERE verification = 'verified' OR cleaning = 'not_required'
+"""
 WANTED = f"""
     WITH first AS (
         SELECT media, min(intake) AS intake FROM arrival
         WHERE state IN ('imported', 'duplicate') GROUP BY media
     ), wanted AS (
-        SELECT first.intake, media.media, given.task FROM first
-        JOIN intake USING (intake)
-        JOIN {ROWS} AS given USING (profile)
-        JOIN media ON media.media = first.media
-        WHERE media.verification = 'verified' OR media.cleaning = 'not_required'
+        SELECT min(intake) AS intake, media, task, any_value(raw) AS raw
+        FROM ({_PAIRS}) JOIN ({_READABLE}) USING (media) GROUP BY media, task
     )
-""".replace("?, ?", "$1, $2", 1)  # noqa: S608
+"""  # noqa: S608
+# In a large library next to nothing is open: what has ended is put aside first, with few joins.
+_DUE = """
+    (state IN ('queued', 'blocked', 'running') OR state = 'waiting' AND not_before <= $3)
+"""
 _OPEN = f"""
-    {WANTED} SELECT wanted.intake, work.state, work.reason, work.lease_owner FROM wanted
-    LEFT JOIN work USING (media, task)
-    LEFT JOIN output ON output.media = wanted.media AND output.current
-    LEFT JOIN analysis ON analysis.media = wanted.media AND analysis.current
-        AND 'analysis/' || analysis.profile = wanted.task
-    WHERE work.state IS NULL OR work.state IN ('queued', 'blocked', 'running')
-        OR work.state = 'waiting' AND work.not_before <= $3
-        OR work.state IN ('done', 'degraded', 'abstained') AND output.sha256 <> analysis.output
+    WITH others AS (
+        SELECT media, profile, output FROM analysis ANTI JOIN (
+            SELECT sha256 AS output FROM output WHERE current
+        ) USING (output) WHERE current
+        UNION ALL
+        SELECT media, profile, output FROM analysis SEMI JOIN (
+            SELECT media FROM media WHERE cleaning = 'not_required'
+        ) USING (media) WHERE current
+    ), outdated AS (
+        SELECT others.media, 'analysis/' || others.profile AS task FROM others
+        JOIN ({_READABLE}) AS readable ON readable.media = others.media
+        LEFT JOIN output ON output.media = others.media AND output.current
+        WHERE others.output <> CASE WHEN raw THEN others.media ELSE output.sha256 END
+    ), settled AS (
+        SELECT media, task FROM work ANTI JOIN outdated USING (media, task) WHERE NOT {_DUE}
+        UNION ALL
+        SELECT media, task FROM work SEMI JOIN outdated USING (media, task)
+        WHERE NOT {_DUE} AND state NOT IN ('done', 'degraded', 'abstained')
+    )
+    SELECT min(intake) AS intake, any_value(state) AS state, any_value(reason) AS reason,
+        any_value(lease_owner) AS lease_owner, any_value(lease_until) AS lease_until
+    FROM ({_PAIRS}) AS pairs ANTI JOIN settled USING (media, task)
+    JOIN ({_READABLE}) USING (media) LEFT JOIN work USING (media, task)
+    GROUP BY media, task
 """  # noqa: S608
 
 
@@ -152,6 +179,7 @@ class Open:
     state: Work | None
     reason: Reason | None
     owner: str | None
+    until: datetime | None
 
 
 def open_tasks(connection: Connection, tasks: Mapping[str, str], now: datetime) -> list[Open]:
@@ -163,6 +191,7 @@ def open_tasks(connection: Connection, tasks: Mapping[str, str], now: datetime) 
             Work(str(row["state"])) if row["state"] else None,
             reason_of(row["reason"]),
             str(row["lease_owner"]) if row["lease_owner"] else None,
+            row["lease_until"],  # type: ignore[arg-type]
         )
         for row in rows
     ]
