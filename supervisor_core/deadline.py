@@ -59,7 +59,10 @@ class DeadlineExceeded(Failed):
 
 
 class WorkerCrashed(Failed):
-    """The child process died by itself; facts: `signal` or `exit_code`, or `error`."""
+    """The child process died by itself, or could not be started (CHILD_SPAWN_FAILED).
+
+    Facts: `signal` or `exit_code`, `error`, or `errno`.
+    """
 
 
 class Worker:
@@ -185,7 +188,7 @@ class _Session:
                     start_new_session=True,
                 )
             except OSError as error:
-                raise WorkerCrashed(Reason.WORKER_CRASHED, errno=error.errno or 0) from None
+                raise WorkerCrashed(Reason.CHILD_SPAWN_FAILED, errno=error.errno or 0) from None
             self._control, self._data = Channel(control.detach()), Channel(data.detach())
 
     def alive(self) -> bool:
@@ -308,6 +311,8 @@ class _Session:
         """Does what the guardian should have done, when it is dead or does not answer."""
         if kill_until_none(self._family, _RESCUE_S):
             self._guardian.kill()
+        else:
+            _log.error("%s: %s", Reason.KILL_FAILED, Reason.KILL_FAILED.sentence)
         if self._call:
             remove_parts(self._call.folders)
         self._nothing_left = True

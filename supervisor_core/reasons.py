@@ -138,7 +138,6 @@ class Reason(StrEnum):
     INVALID_IMAGE = auto()
     TOO_LARGE_FOR_VISION = auto()
     NO_USABLE_FRAME = auto()
-    ATTEMPTS_USED_UP = auto()
     CHILD_SPAWN_FAILED = auto()
     KILL_FAILED = auto()
 

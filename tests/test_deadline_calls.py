@@ -7,9 +7,11 @@ import os
 import pickle
 import signal
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import hangs
@@ -290,3 +292,13 @@ def test_a_warm_call_costs_less_than_two_milliseconds(warm: Worker) -> None:
         warm.call(math.sqrt, 4, limit_s=20)
         seconds.append(time.perf_counter() - started)
     assert statistics.median(seconds) < 0.002
+
+
+def test_a_child_that_can_not_be_started_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "gone"))
+    with Worker() as worker, pytest.raises(WorkerCrashed) as caught:
+        worker.call(math.sqrt, 4.0, limit_s=5)
+    assert caught.value.reason is Reason.CHILD_SPAWN_FAILED
+    assert caught.value.facts == {"errno": errno.ENOENT}
