@@ -148,7 +148,7 @@ def test_it_stops_with_everything_it_started(running: Running) -> None:
     assert not daemon_is_there(running)
 
 
-def test_it_says_where_it_is_and_where_its_health_is_told_and_nothing_else(running: Running) -> None:
+def test_it_says_where_it_and_its_health_are_and_nothing_else(running: Running) -> None:
     """Reads what all those before have made it print."""
     said = (running.home.parent / "log").read_text()
     address, health, inbox = said.splitlines()
