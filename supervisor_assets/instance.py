@@ -108,8 +108,9 @@ def _write(target: Path, text: str) -> None:
 
 def _shipped() -> str:
     source = next(path for path in _SHIPPED if path.exists()).read_text("utf-8")
-    runs = f"max_concurrent_runs: {os.cpu_count() or 2}"
-    body = re.sub(r"max_concurrent_runs: \d+", runs, source)
+    places = os.cpu_count() or 2
+    body = re.sub(r"(max_concurrent_runs: )\d+", rf"\g<1>{places}", source)
+    body = re.sub(r"(value: model\s+limit: )\d+", rf"\g<1>{max(1, places - 1)}", body)
     return f"{_MARK}{_digest(body)}\n{body}"
 
 

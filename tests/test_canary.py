@@ -1,6 +1,8 @@
 """The canary: a drawn examination that sees whether the whole way works, and what it says."""
 
 import json
+import os
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from storage_parts import free_port
 from store_builders import Clock, settings_for
 
 from supervisor_assets.cli import health
+from supervisor_core.analysis import profiles
 from supervisor_core.canary import scene
 from supervisor_core.canary.outcome import Flight, Health
 from supervisor_core.deadline import Worker
@@ -68,6 +71,46 @@ def test_without_the_model_it_is_degraded_for_that_reason(
     server.mode = Mode.REFUSED
     flight = pipeline.fly_canary()
     assert (flight.health, flight.reason) == (Health.DEGRADED, Reason.BLOCKED_BY_OLLAMA)
+
+
+def test_it_flies_by_the_operators_own_rules(pipeline: Pipeline, server: OllamaServer) -> None:
+    server.mode = Mode.OK
+    root = pipeline.settings.open_home().root
+    shipped = Path(profiles.__file__).parent / "profiles" / "general"
+    shutil.copytree(shipped, root / "analyses" / "mine")
+    (root / "profiles").mkdir()
+    (root / "profiles" / "upload.toml").write_text('mask = "none"\nanalysis = "mine"\n')
+    flight = pipeline.fly_canary()
+    assert (flight.health, flight.reason) == (Health.HEALTHY, None)
+
+
+def test_what_other_flights_have_left_is_no_fault_of_this_one(
+    pipeline: Pipeline, server: OllamaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.mode = Mode.OK
+    monkeypatch.setenv("SUPERVISOR_RESTRICTED_KEY", "a key of the environment")
+    place = pipeline.settings.open_home().work / "canary"
+    place.mkdir()
+    (place / "gone").symlink_to(place / "nowhere")
+    old = place / "old"
+    old.mkdir()
+    os.utime(old, (0, 0))
+    assert pipeline.fly_canary().health is Health.HEALTHY
+    assert not old.exists()
+
+
+def test_a_model_that_hangs_does_not_keep_the_canary_in_the_air(
+    pipeline: Pipeline, server: OllamaServer
+) -> None:
+    changes = {"canary_late_s": 1.0, "model_total_s": 600.0, "model_tries": 4}
+    settings = pipeline.settings.model_copy(update=changes)
+    server.mode = Mode.HEADERS_THEN_HANG
+    with Worker(grace_s=0.2) as worker:
+        home = settings.open_home()
+        ours = Pipeline(Store(home, settings), home, settings, worker, this_process("test"))
+        flight = ours.fly_canary()
+    assert (flight.health, flight.reason) == (Health.DEGRADED, Reason.TIMEOUT)
+    assert flight.stages["analyse"] < 30
 
 
 class Broken:
@@ -144,6 +187,7 @@ def test_monitors_are_told_over_http(flight: Flight | None, status: int, tmp_pat
     port = free_port()
     with health.served(home, settings, "127.0.0.1", port):
         assert _get(port, "/health") == (status, flight.health if flight else "unknown")
+        assert _get(port, "/health?from=monitor") == _get(port, "/health")
         assert _get(port, "/other")[0] == 404
         with pytest.raises(Failed) as caught, health.served(home, settings, "127.0.0.1", port):
             pass

@@ -30,6 +30,7 @@ from supervisor_assets.instance import (
     open_instance,
     prepare_dagster_home,
 )
+from supervisor_assets.jobs import LINE_TAG, analyse_intake, watch
 from supervisor_core.settings import Home
 
 
@@ -61,6 +62,12 @@ def test_a_copy_of_ours_is_brought_up_to_date(home: Home, monkeypatch: pytest.Mo
     renewed = (home.dagster / "dagster.yaml").read_text("utf-8")
     assert renewed != written
     assert "max_concurrent_runs: 17" in renewed
+    with open_instance(home) as instance:
+        limits = instance.get_concurrency_config().run_queue_config.tag_concurrency_limits
+    assert {one["value"]: one["limit"] for one in limits} == {"model": 16, "clock": 1}
+    assert {one["key"] for one in limits} == {LINE_TAG}
+    lines = {job.name: job.tags.get(LINE_TAG) for job in (analyse_intake, watch)}
+    assert lines == {"analyse_intake": "model", "watch": "clock"}
 
 
 def test_a_copy_that_was_changed_by_hand_stays(home: Home) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import typer
 
@@ -115,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answers the one question there is."""
-        if self.path not in PATHS:
+        if urlsplit(self.path).path not in PATHS:
             self._send(404, {"error": "not found"})
             return
         said = ask(self.home, self.settings)

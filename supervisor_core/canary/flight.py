@@ -9,7 +9,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from supervisor_core.canary.outcome import Flight, Health
@@ -18,6 +18,7 @@ from supervisor_core.inbox.look import Memory, look
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.pipeline.context import Caller
+from supervisor_core.pipeline.places import failed_from
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Home, Settings
 from supervisor_core.states import Cleaning
@@ -36,8 +37,9 @@ def fly(settings: Settings, home: Home, worker: Caller, owner: str) -> Flight:
             reason = _through(settings, nest, worker, owner, clock)
     except Failed as failed:
         return Flight(Health.UNHEALTHY, failed.reason, clock.seconds, clock.stages)
-    except OSError:
-        return Flight(Health.UNHEALTHY, Reason.IO_ERROR, clock.seconds, clock.stages)
+    except OSError as error:
+        reason = failed_from(error).reason
+        return Flight(Health.UNHEALTHY, reason, clock.seconds, clock.stages)
     late = Reason.TIMEOUT if clock.seconds > settings.canary_late_s else None
     reason = reason or late
     health = Health.DEGRADED if reason else Health.HEALTHY
@@ -48,9 +50,7 @@ def _through(
     settings: Settings, nest: Path, worker: Caller, owner: str, clock: "_Clock"
 ) -> Reason | None:
     """All stages; returns why the end is less than whole, and raises what makes it worthless."""
-    folder = settings.profiles_folder or settings.home / "profiles"
-    changes = {"home": nest, "profiles_folder": folder, "settle_s": 0.0}
-    ours = settings.model_copy(update=changes)
+    ours = _settings(settings, nest)
     home = ours.open_home()
     store = Store(home, ours)
     pipeline = Pipeline(store, home, ours, worker, owner)
@@ -62,12 +62,30 @@ def _through(
     with clock.stage("clean"):
         level = _clean(pipeline, intake)
     with clock.stage("look"):
-        _require_covered(pipeline, home, worker, intake, overlays)
+        if level is not Cleaning.NOT_REQUIRED:
+            _require_covered(pipeline, home, worker, intake, overlays)
     with clock.stage("analyse"):
         report = pipeline.analyse(intake)
-    if level is not Cleaning.FRAME_LEVEL:
+    if level is Cleaning.ROI_MASK:
         return Reason.RESIDUAL_TEXT
     return min(report.open, default=None)
+
+
+def _settings(settings: Settings, nest: Path) -> Settings:
+    """The operator's own rules in another home; a model that hangs makes it late, and no more."""
+    root, late_s = settings.home, settings.canary_late_s
+    return settings.model_copy(
+        update={
+            "home": nest,
+            "profiles_folder": settings.profiles_folder or root / "profiles",
+            "analyses_folder": settings.analyses_folder or root / "analyses",
+            "masks_folder": settings.masks_folder or root / "masks",
+            "names_file": settings.names_file or root / "names.txt",
+            "settle_s": 0.0,
+            "model_tries": 1,
+            "model_total_s": min(settings.model_total_s, late_s),
+        }
+    )
 
 
 def _take_in(store: Store, home: Home, settings: Settings, pipeline: Pipeline) -> IntakeKey:
@@ -111,8 +129,10 @@ def _nest(home: Home) -> Iterator[Path]:
     place = home.work / "canary"
     place.mkdir(exist_ok=True)
     for left in place.iterdir():
-        if time.time() - left.stat().st_mtime > LEFT_BEHIND_S:
-            shutil.rmtree(left, ignore_errors=True)
+        # Another flight that lands or sweeps just now may have taken it away.
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > LEFT_BEHIND_S:
+                shutil.rmtree(left, ignore_errors=True)
     nest = place / uuid.uuid4().hex
     nest.mkdir()
     try:
