@@ -97,16 +97,20 @@ def served(home: Home, settings: Settings, host: str, port: int) -> Iterator[Non
     """Answers over HTTP while the block runs; raises `Failed(PORT_IN_USE)`."""
     handler = type("Handler", (_Handler,), {"home": home, "settings": settings})
     try:
-        server = ThreadingHTTPServer((host, port), handler)
+        server = _Server((host, port), handler)
     except OSError:
         raise Failed(Reason.PORT_IN_USE, port=port) from None
-    server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # five, as the library has it, let a burst wait for seconds
 
 
 class _Handler(BaseHTTPRequestHandler):
