@@ -1,0 +1,1 @@
+"""Live streams recorded without a gap that is not told: source, segments, proof of each."""

@@ -1,0 +1,100 @@
+"""What a recorded segment really holds: every frame decoded; runs in a worker's child process."""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import av
+
+from supervisor_core.child import report_progress
+from supervisor_core.media.container import open_container, open_stream, packets, picture_stream
+from supervisor_core.media.damage import damaged
+from supervisor_core.media.files import PART_SUFFIX, open_regular
+from supervisor_core.media.frames import FALLBACK_TIME_BASE, samples_of
+from supervisor_core.media.kinds import Container
+from supervisor_core.reasons import Failed, Reason
+from supervisor_core.recording.pieces import Place
+
+_PICTURE_BYTES_MAX = 8 * 2**20  # of one coded key frame
+
+
+@dataclass
+class Inspected:
+    """What decoding a segment to its end has shown; times are those of the stream, in seconds.
+
+    `pictures` are digests of the decoded key frames in order, `signature` one of all frames, and
+    `reason` says why decoding ended early.
+    """
+
+    frames: int = 0
+    first_s: float | None = None
+    last_s: float | None = None
+    size_bytes: int = 0
+    signature: str = ""
+    pictures: list[str] = field(default_factory=list)
+    reason: Reason | None = None
+
+
+def inspect(path: Path) -> Inspected:
+    """Decodes a segment; what is damaged is said in the result, with what came before it."""
+    seen = Inspected(size_bytes=path.lstat().st_size)
+    whole = hashlib.sha256()
+    try:
+        for frame, time_s in _frames(path):
+            digest = _digest(frame)
+            whole.update(digest)
+            if frame.key_frame:
+                seen.pictures.append(digest.hex())
+            seen.frames += 1
+            seen.first_s = time_s if seen.first_s is None else min(time_s, seen.first_s)
+            seen.last_s = time_s if seen.last_s is None else max(time_s, seen.last_s)
+            report_progress(seen.frames, 0)
+    except Failed as failed:
+        seen.reason = failed.reason
+    seen.signature = whole.hexdigest()
+    return seen
+
+
+def picture_at(place: Place) -> str:
+    """The digest of the key frame at a place in a segment, or nothing if it is damaged."""
+    with suppress(Failed), open_stream(_excerpt(place), "mpegts") as container:
+        stream = picture_stream(container)
+        with damaged(Reason.DECODE_FAILED):
+            for packet in packets(container, stream):
+                for frame in packet.decode():
+                    return _digest(frame).hex()
+    return ""
+
+
+def _excerpt(place: Place) -> io.RawIOBase:
+    part = place.path.with_name(place.path.name + PART_SUFFIX)
+    with os.fdopen(open_regular(part if part.exists() else place.path), "rb") as file:
+        head = file.read(place.head_bytes)
+        file.seek(place.offset)
+        # PyAV asks no more of it than to read and to seek.
+        return cast(io.RawIOBase, io.BytesIO(head + file.read(_PICTURE_BYTES_MAX)))
+
+
+def _frames(path: Path) -> Iterator[tuple[av.VideoFrame, float]]:
+    with open_container(path, Container.MPEG_TS) as container:
+        stream = picture_stream(container)
+        stream.thread_type = "AUTO"
+        base = stream.time_base or FALLBACK_TIME_BASE
+        decoded = (frame for packet in packets(container, stream) for frame in packet.decode())
+        while True:
+            with damaged(Reason.DECODE_FAILED):
+                frame = next(decoded, None)
+            if frame is None:
+                return
+            yield frame, float((frame.pts or 0) * base)
+
+
+def _digest(frame: av.VideoFrame) -> bytes:
+    luma = frame.planes[0]
+    rows = samples_of(luma)[:, : luma.width]
+    return hashlib.blake2b(rows.tobytes(), digest_size=16).digest()
