@@ -17,8 +17,9 @@ demo: setup
 dev: setup
 	$(BIN)/supervisor-assets up
 
+# The tests of one file stay together and in order; files are shared out among the cores.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .
