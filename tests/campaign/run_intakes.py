@@ -8,6 +8,9 @@ and faults come from the environment. Exit code 3 when the disk stood in the way
 
 import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # as a test finds its neighbours
 
 from all_steps import take_through
 
