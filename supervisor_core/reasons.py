@@ -140,6 +140,12 @@ class Reason(StrEnum):
     NO_USABLE_FRAME = auto()
     CHILD_SPAWN_FAILED = auto()
     KILL_FAILED = auto()
+    SOURCE_DIED = auto()
+    SOURCE_STALLED = auto()
+    STREAM_JUMPED = auto()
+    STREAM_FROZEN = auto()
+    STREAM_LOOPING = auto()
+    STREAM_NOT_FOUND = auto()
 
 
 Fact = int | float | str

@@ -246,6 +246,43 @@ class Settings(BaseSettings):
         default=30.0, gt=0, description="After this one question is let through to try it."
     )
 
+    # Recordings of live streams.
+    recording_segment_s: float = Field(
+        default=3600.0, gt=0, description="Length of a segment; it is cut at the next key frame."
+    )
+    recording_segment_bytes: int = Field(
+        default=4 * 10**9, ge=1, description="Size at which a segment is cut at the next key frame."
+    )
+    recording_stall_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="A source that brings nothing new for this long, and twice its longest pause so"
+        " far, is opened again.",
+    )
+    recording_frozen_s: float = Field(
+        default=120.0, gt=0, description="One and the same picture for this long counts as frozen."
+    )
+    recording_heartbeat_s: float = Field(
+        default=10.0, gt=0, description="Time between two looks at the picture that is recorded."
+    )
+    recording_retry_first_s: float = Field(
+        default=1.0, gt=0, description="Wait before a source is opened again."
+    )
+    recording_retry_longest_s: float = Field(
+        default=60.0, gt=0, description="The wait doubles up to this until something new comes."
+    )
+    recording_gone_s: float = Field(
+        default=600.0,
+        ge=0,
+        description="A stream that was recorded and is not found for this long has ended.",
+    )
+    recording_inspect_base_s: float = Field(
+        default=60.0, gt=0, description="Limit to decode one segment after it was closed."
+    )
+    recording_inspect_rate: float = Field(
+        default=1.0, ge=0, description="Added to that for each second of media."
+    )
+
     @classmethod
     def load(cls) -> "Settings":
         """The settings of the environment; raises `Failed(BAD_CONFIGURATION)` naming the first."""

@@ -34,6 +34,11 @@ class Clock:
         """True when what has this stamp did not come completely: it is the last, or later."""
         return self._before is None or unwrap(stamp, self._before) > self._before
 
+    def is_before(self, stamp: int) -> bool:
+        """True when the stamp may be of something that came, or could have come, earlier."""
+        ahead = 1 if self.now is None else unwrap(stamp, self.now) - self.now
+        return -_SAME_CLOCK_S * TICKS < ahead <= 0
+
     def is_later(self, stamp: int) -> bool:
         """True when the stamp is later than all that came."""
         return self.now is None or unwrap(stamp, self.now) > self.now

@@ -6,7 +6,7 @@ from pathlib import Path
 from supervisor_core.recording.packets import starts_unit
 from supervisor_core.recording.segment_file import Ending, SegmentFile
 
-_HELD_BYTES_MAX = 64 * 2**20  # without a key frame; then the file begins with whatever there is
+_HELD_BYTES_MAX = 128 * 2**20
 _TAIL_PACKETS_MAX = 5000  # sound that does not end in the meantime is cut
 
 
@@ -53,18 +53,35 @@ class Tail:
 
 @dataclass
 class Held:
-    """The packets of a source since its last key frame, until something new comes."""
+    """The packets of a source from a key frame on, until it is clear whether they are new.
 
+    `older` says that they bear times before the last recorded one: either the playlist reaches back
+    to before the recording began, or the stream's clock began anew. A known key frame decides it.
+    """
+
+    older: bool
     packets: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
-    known: bool = True
+    known: bool = False
+    _key_at: int = 0
 
     @property
     def full(self) -> bool:
-        """True when no key frame came for so long that something has to be done."""
+        """True when it stays unclear for so long that something has to be done."""
         return self.size_bytes > _HELD_BYTES_MAX
 
     def add(self, packet: bytes) -> None:
         """Holds one packet more."""
         self.packets.append(packet)
         self.size_bytes += len(packet)
+
+    def mark_key(self) -> None:
+        """Another key frame begins with the next packet."""
+        self._key_at = len(self.packets)
+
+    def decide(self, *, known: bool) -> None:
+        """The last key frame was recorded already, or was not; what came before one is dropped."""
+        self.known = known
+        if known:
+            del self.packets[: self._key_at]
+            self._key_at, self.size_bytes = 0, sum(map(len, self.packets))

@@ -70,7 +70,7 @@ class Segmenter:
         """Closes what is open, because this source has ended; another one may follow."""
         self._take_all(self._finder.flush())
         self.skipped_bytes += self._finder.skipped_bytes
-        if self._held and (self._keys.end() is False or not self._held.known):
+        if self._held and not (self._keys.end() or self._held.known):
             self._open(self._held)
         self._keys.forget_open()
         self._end_tail()
@@ -117,7 +117,7 @@ class Segmenter:
             return
         known = self._keys.end()
         if self._held and known is not None:
-            self._held.known = known
+            self._held.decide(known=known)
         key = is_key(packet, payload, self._tables.types[pid_of(packet)])
         self._begin_unit(time_of(payload), key=key)
         if key:
@@ -137,12 +137,18 @@ class Segmenter:
     def _wait_for_new(self, stamp: int | None, *, key: bool) -> None:
         """Begins the first file of a source once what it brings is not recorded already."""
         held = self._held
-        new = stamp is not None and self.clock.is_new(stamp)
-        if held and (not held.known or (new and not key)):
+        if held and self._is_new(held, stamp, key=key):
             self._open(held)
+        elif held and key and not held.known:
+            held.mark_key()
         elif key:
             self.again_bytes += held.size_bytes if held else 0
-            self._held = Held()
+            self._held = Held(older=stamp is not None and self.clock.is_before(stamp))
+
+    def _is_new(self, held: Held, stamp: int | None, *, key: bool) -> bool:
+        if held.known:
+            return not key and stamp is not None and self.clock.is_new(stamp)
+        return not held.older or (stamp is not None and self.clock.is_later(stamp))
 
     def _hold(self, packet: bytes) -> None:
         if self._held is None:

@@ -1,0 +1,52 @@
+"""Every second that a recording lacks: from when to when, and why."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from supervisor_core.reasons import Reason
+from supervisor_core.recording.clock import Jump
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Where media are missing; times are seconds since 1970 on this machine's clock.
+
+    `missing_s` is what the stream's own clock says of it: 0 when everything came later, none when
+    that clock does not tell.
+    """
+
+    start_s: float
+    end_s: float
+    reason: Reason
+    missing_s: float | None
+
+
+class Gaps:
+    """Collects the gaps of a recording; `last_s` is when media came last."""
+
+    def __init__(self) -> None:
+        self.found: list[Gap] = []
+        self.last_s = time.time()
+        self._reason: Reason | None = None
+
+    def interrupt(self, reason: Reason) -> None:
+        """From the last media on there are none; the first reason counts until some come."""
+        self._reason = self._reason or reason
+
+    def resume(self, jumps: Iterable[Jump]) -> None:
+        """Media have come, with these jumps of their clock."""
+        now_s, left = time.time(), list(jumps)
+        if self._reason:
+            first = left.pop(0) if left else Jump(0.0)
+            self.found.append(Gap(self.last_s, now_s, self._reason, first.missing_s))
+        for jump in left:
+            start_s = now_s - (jump.missing_s or 0.0)
+            self.found.append(Gap(start_s, now_s, Reason.STREAM_JUMPED, jump.missing_s))
+        self._reason, self.last_s = None, now_s
+
+    def finish(self) -> None:
+        """The recording is over while media were still missing."""
+        if self._reason:
+            self.found.append(Gap(self.last_s, time.time(), self._reason, None))
+        self._reason = None

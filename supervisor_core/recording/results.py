@@ -1,0 +1,88 @@
+"""What one recording was asked for, and what came of it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from supervisor_core.reasons import Reason
+from supervisor_core.recording.gaps import Gap
+from supervisor_core.recording.inspection import Inspected
+from supervisor_core.recording.pieces import Limits
+from supervisor_core.recording.progress import State
+from supervisor_core.recording.segment_file import Closed, Ending
+from supervisor_core.recording.source import Opening
+from supervisor_core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Order:
+    """One recording: what to open, where its segments go, for how long; times in seconds."""
+
+    opening: Opening
+    folder: Path
+    duration_s: float | None = None
+    limits: Limits = field(default_factory=Limits)
+    stall_s: float = 120.0
+    frozen_s: float = 120.0
+    heartbeat_s: float = 10.0
+    retry_first_s: float = 1.0
+    retry_longest_s: float = 60.0
+    gone_s: float = 600.0
+    inspect_base_s: float = 60.0
+    inspect_rate: float = 1.0
+    grace_s: float = 2.0
+
+
+def order_of(
+    address: str,
+    folder: Path,
+    settings: Settings,
+    *,
+    duration_s: float | None = None,
+    length_s: float | None = None,
+) -> Order:
+    """The order that the settings make of an address (see `address_of`) and a folder."""
+    opening = Opening(
+        address,
+        settings.allowed_host_names,
+        connect_s=settings.fetch_connect_s,
+        silence_s=settings.recording_stall_s,
+    )
+    limits = Limits(length_s or settings.recording_segment_s, settings.recording_segment_bytes)
+    return Order(
+        opening,
+        folder,
+        duration_s,
+        limits,
+        stall_s=settings.recording_stall_s,
+        frozen_s=settings.recording_frozen_s,
+        heartbeat_s=settings.recording_heartbeat_s,
+        retry_first_s=settings.recording_retry_first_s,
+        retry_longest_s=settings.recording_retry_longest_s,
+        gone_s=settings.recording_gone_s,
+        inspect_base_s=settings.recording_inspect_base_s,
+        inspect_rate=settings.recording_inspect_rate,
+        grace_s=settings.grace_s,
+    )
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One closed segment: why it ended, what is in it, and whether that is anything new."""
+
+    closed: Closed
+    inspected: Inspected
+    state: State
+
+
+@dataclass(frozen=True)
+class Recording:
+    """All of it: the segments in order, every gap, and how it ended.
+
+    `reason` is none when it ended as it should: at the stream's end or after its time.
+    """
+
+    segments: list[Segment]
+    gaps: list[Gap]
+    ending: Ending
+    reason: Reason | None
+    sources: int
