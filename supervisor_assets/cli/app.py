@@ -39,6 +39,9 @@ CLEANED_NOTHING: dict[str, object] = {
     "attempts": [],
 }
 
+# What `record --json` prints when nothing came of it.
+RECORDED_NOTHING: dict[str, object] = {"ended": None, "sources": 0, "segments": [], "gaps": []}
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
 
 
@@ -92,6 +95,37 @@ def clean(
         from supervisor_assets.cli.clean import run as start
 
         start(source, output, device, profile, force=force, as_json=as_json)
+
+
+@app.command()
+def record(
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL",
+            help="The stream: http(s)://...m3u8, hls://http... or httpstream://http...",
+        ),
+    ],
+    duration: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Seconds after which it ends; else with the stream."),
+    ] = None,
+    segment_length: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, help="Seconds of media in one file; by default the setting, an hour."
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder that the files go to, in name order.")
+    ] = Path("recording"),
+    as_json: Json = False,
+) -> None:
+    """Record a live stream into a folder of files, and tell every second that is missing."""
+    with edge(as_json=as_json, blank=RECORDED_NOTHING):
+        from supervisor_assets.cli.record import run as start
+
+        start(url, duration, segment_length, output, as_json=as_json)
 
 
 @app.command()
