@@ -17,7 +17,8 @@ from pipeline_parts import House
 from storage_parts import free_port
 from store_builders import Clock, settings_for
 
-from supervisor_assets.cli import health
+from supervisor_assets.cli import doctor_model, health
+from supervisor_assets.cli.findings import State
 from supervisor_core.analysis import profiles
 from supervisor_core.canary import scene
 from supervisor_core.canary.outcome import Flight, Health
@@ -192,6 +193,27 @@ def test_monitors_are_told_over_http(flight: Flight | None, status: int, tmp_pat
         with pytest.raises(Failed) as caught, health.served(home, settings, "127.0.0.1", port):
             pass
     assert caught.value.reason is Reason.PORT_IN_USE
+
+
+@pytest.mark.parametrize(
+    ("flight", "age_s", "state"),
+    [
+        (None, 0, State.OK),
+        (Flight(Health.HEALTHY, None, 8.0), 60, State.OK),
+        (Flight(Health.DEGRADED, Reason.BLOCKED_BY_OLLAMA, 8.0), 60, State.WARNING),
+        (Flight(Health.UNHEALTHY, Reason.RESIDUAL_TEXT, 8.0), 60, State.FAILED),
+        (Flight(Health.HEALTHY, None, 8.0), 86400, State.WARNING),
+    ],
+)
+def test_doctor_tells_what_the_last_flight_said(
+    flight: Flight | None, age_s: float, state: State, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path)
+    store = Store(settings.open_home(), settings)
+    if flight:
+        with store.write() as connection:
+            landed(connection, flight, store.now() - timedelta(seconds=age_s))
+    assert doctor_model.canary(settings).state is state
 
 
 def _get(port: int, path: str) -> tuple[int, str | None]:

@@ -35,6 +35,7 @@ CHECKS = [
     "model server",
     "model breaker",
     "analyses",
+    "canary",
     "daemon",
 ]
 

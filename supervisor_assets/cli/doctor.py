@@ -68,6 +68,7 @@ def _findings_at_home(settings: Settings, worker: Worker) -> Iterator[Finding]:
         "model server": partial(doctor_model.server, settings, worker),
         "model breaker": partial(doctor_model.breaker, settings),
         "analyses": partial(doctor_model.analyses, settings),
+        "canary": partial(doctor_model.canary, settings),
         "daemon": partial(doctor_home.daemon, settings),
     }
     for name, check in checks.items():

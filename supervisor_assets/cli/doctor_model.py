@@ -6,7 +6,7 @@ wrong is a failure, since no waiting helps against it.
 
 from datetime import UTC, datetime
 
-from supervisor_assets.cli import doctor_child
+from supervisor_assets.cli import doctor_child, health
 from supervisor_assets.cli.doctor_child import Look
 from supervisor_assets.cli.findings import Finding, State, fine
 from supervisor_assets.cli.installation import existing_home, existing_store
@@ -16,7 +16,7 @@ from supervisor_core.deadline import DeadlineExceeded, Worker
 from supervisor_core.model.breaker import Circuit, Phase
 from supervisor_core.model.hosts import Endpoint
 from supervisor_core.reasons import Reason
-from supervisor_core.settings import Settings
+from supervisor_core.settings import Home, Settings
 
 # To start the child and load what speaks to the server, and for a name lookup.
 _SPARE_S = 15.0
@@ -73,6 +73,16 @@ def analyses(settings: Settings) -> Finding:
         reason = max(blocked, key=lambda one: blocked[one])
         return Finding("analyses", State.WARNING, standing.said, reason.next_step, reason)
     return fine("analyses", standing.said)
+
+
+def canary(settings: Settings) -> Finding:
+    """The last flight of the canary went all the way; one that is overdue is a warning only."""
+    said = health.ask(Home(settings.home.absolute()), settings)
+    words = health.in_words(said)
+    if said.reason is None:
+        return fine("canary", words)
+    state = State.WARNING if said.works or said.overdue else State.FAILED
+    return Finding("canary", state, words, said.reason.next_step, said.reason)
 
 
 def _look(settings: Settings, worker: Worker) -> Look:

@@ -20,7 +20,7 @@ from supervisor_core.canary.outcome import Health
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Home, Settings
 from supervisor_core.store import Store
-from supervisor_core.store.service import last_answer
+from supervisor_core.store.service import OVERDUE, last_answer
 
 EVERY_S = 900.0
 PATHS = ("/health", "/healthz")
@@ -43,6 +43,11 @@ class Said:
         return self.health in (Health.HEALTHY, Health.DEGRADED)
 
     @property
+    def overdue(self) -> bool:
+        """True when the last flight is too long ago to say anything."""
+        return self.age_s is not None and self.age_s > OVERDUE * EVERY_S
+
+    @property
     def told(self) -> dict[str, object]:
         """As JSON: latency and age in seconds."""
         return {
@@ -58,7 +63,7 @@ class Said:
 def run(*, as_json: bool) -> None:
     """Prints the answer; exit code 1 unless it is healthy or degraded."""
     settings = Settings.load()
-    said = ask(settings.open_home(), settings)
+    said = ask(Home(settings.home.absolute()), settings)
     if as_json:
         say.data_json(said.told)
     else:

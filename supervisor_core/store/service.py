@@ -12,6 +12,7 @@ from supervisor_core.store.database import Connection
 from supervisor_core.store.rows import fetch, reason_of
 
 KEPT = timedelta(days=30)
+OVERDUE = 2.5  # times the usual wait between two flights
 
 
 @dataclass(frozen=True)
@@ -105,5 +106,5 @@ def last_answer(connection: Connection, now: datetime, every_s: float) -> Answer
     answer = Answer(
         Health(str(row["health"])), reason_of(row["reason"]), float(str(row["seconds"])), age_s
     )
-    overdue = age_s > 2.5 * every_s
+    overdue = age_s > OVERDUE * every_s
     return Answer(Health.UNHEALTHY, Reason.TIMEOUT, answer.seconds, age_s) if overdue else answer
