@@ -22,7 +22,7 @@ def order(live: Live, folder: Path, groups: int = 10_000, **changed: Any) -> Ord
     address = address_of(live.url)
     assert address
     opening = Opening(address, connect_s=5.0, silence_s=20.0)
-    quick = {"stall_s": 1.0, "heartbeat_s": 0.1, "retry_first_s": 0.05, "gone_s": 3.0}
+    quick = {"stall_s": 30.0, "heartbeat_s": 0.1, "retry_first_s": 0.05, "gone_s": 3.0}
     limits = Limits(length_s=groups * GROUP / RATE)
     return Order(opening, folder, limits=limits, **{**quick, **changed})
 

@@ -5,6 +5,7 @@ from enum import StrEnum, auto
 
 _LONGEST_FACTOR = 2
 _PAUSES_KEPT_S = 600.0  # a stall of an hour does not make the next one normal
+_START_S = 20.0  # for a new source to begin, on a busy machine
 _LOOP_KEYS = 3  # so many key pictures in a row were shown before, in the same order
 _HISTORY = 100_000  # key pictures; two days at one every two seconds
 
@@ -27,6 +28,7 @@ class Pace:
         self._stall_s, self._now = stall_s, now
         self._longest_s = 0.0
         self._media_s = 0.0
+        self._starting = True
         self.moved_at = now()
 
     @property
@@ -37,11 +39,11 @@ class Pace:
     @property
     def stalled(self) -> bool:
         """True when media have stayed away for longer than that."""
-        return self._now() - self.moved_at > self.limit_s
+        return self._now() - self.moved_at > self.limit_s + (_START_S if self._starting else 0.0)
 
     def start(self) -> None:
         """A source was opened: its first media may take as long as any pause."""
-        self.moved_at = self._now()
+        self._starting, self.moved_at = True, self._now()
 
     def see(self, media_s: float) -> bool:
         """Takes in how many seconds of media have come by now; true when there are new ones."""
@@ -50,7 +52,7 @@ class Pace:
         now = self._now()
         if self._media_s:
             self._longest_s = max(self._longest_s, now - self.moved_at)
-        self._media_s, self.moved_at = media_s, now
+        self._media_s, self.moved_at, self._starting = media_s, now, False
         return True
 
 
