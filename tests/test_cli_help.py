@@ -21,7 +21,19 @@ from supervisor_assets.cli.say import shown
 from supervisor_core.reasons import Reason
 
 ROOT = Path(__file__).parents[1]
-ALL = {"analyses", "clean", "demo", "doctor", "health", "ingest", "record", "retry", "sql", "status", "up"}
+ALL = {
+    "analyses",
+    "clean",
+    "demo",
+    "doctor",
+    "health",
+    "ingest",
+    "record",
+    "retry",
+    "sql",
+    "status",
+    "up",
+}
 
 
 def commands() -> Iterator[tuple[str, Any]]:

@@ -47,7 +47,7 @@ def test_make_test_is_the_test_command() -> None:
     assert "make test" in README
     recipe = re.search(r"^test:.*\n\t(.*)$", MAKEFILE, re.MULTILINE)
     assert recipe
-    assert recipe[1].endswith("-m pytest")
+    assert recipe[1].startswith("$(BIN)/python -m pytest")
 
 
 def test_all_exit_codes_are_told() -> None:
