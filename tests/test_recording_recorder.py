@@ -28,7 +28,9 @@ from supervisor_core.recording.segment_file import Ending
 def source_of(test: int) -> psutil.Process:
     """The process that plays the stream for a recording of this process."""
     for child in psutil.Process(test).children():
-        if "recording.source_child" in " ".join(child.cmdline()):
+        if child.status() != psutil.STATUS_ZOMBIE and "recording.source_child" in " ".join(
+            child.cmdline()
+        ):
             return child
     raise AssertionError("no source runs")
 
