@@ -23,7 +23,7 @@ from rich.table import Table
 
 from benchmarks.results import write_results
 from supervisor_assets.instance import open_instance, prepare_dagster_home
-from supervisor_core.settings import Home
+from supervisor_core.home import Home
 
 ROOT = Path(__file__).parents[1]
 LOCATIONS = ("ours", "bare")

@@ -21,8 +21,8 @@ from dagster._core.execution import context_creation_job
 from dagster._core.scheduler import DagsterDaemonScheduler
 from dagster._core.scheduler.instigation import TickStatus
 
+from supervisor_core.home import Home
 from supervisor_core.media.files import publish
-from supervisor_core.settings import Home
 from supervisor_core.store.lock import FairLock
 
 SENSOR_LOOP_S = 0.5

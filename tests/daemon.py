@@ -11,7 +11,7 @@ from typing import TypeVar
 import psutil
 
 from supervisor_assets.instance import prepare_dagster_home
-from supervisor_core.settings import Home
+from supervisor_core.home import Home
 
 ROOT = Path(__file__).parents[1]
 T = TypeVar("T")

@@ -17,6 +17,7 @@ import all_steps
 from store_builders import Clock, settings_for
 
 from supervisor_core.cleaning.job import CleanReport, Finding, Job, VerifyReport
+from supervisor_core.home import Home
 from supervisor_core.inbox.plan import NewArrival
 from supervisor_core.keys import DEFAULT_SOURCE, IntakeKey, fingerprint, intake_key
 from supervisor_core.media.info import MediaInfo
@@ -27,7 +28,7 @@ from supervisor_core.pipeline.child import Examined, Made, Read
 from supervisor_core.pipeline.context import Caller
 from supervisor_core.pipeline.tools import Tools
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store, attempts
 from supervisor_core.store.arrivals import record_arrivals
 from supervisor_core.store.owners import this_process

@@ -19,6 +19,7 @@ from supervisor_assets.jobs import clean_intake
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
 from supervisor_core.cleaning.job import CleanReport, Job, VerifyReport
+from supervisor_core.home import Home
 from supervisor_core.inbox.look import Memory, look
 from supervisor_core.keys import IntakeKey
 from supervisor_core.media.info import MediaInfo
@@ -28,7 +29,7 @@ from supervisor_core.pipeline import Pipeline
 from supervisor_core.pipeline.child import Examined, Made
 from supervisor_core.pipeline.tools import Tools
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 
 FRAMES = 10

@@ -24,9 +24,10 @@ from supervisor_assets.definitions import definitions_for, defs
 from supervisor_assets.jobs import clean_intake
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
+from supervisor_core.home import Home
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.states import Arrival, Cleaning, Verification
 from supervisor_core.store import gate
 from supervisor_core.store.owners import is_gone

@@ -22,7 +22,8 @@ from media_builders import write_dicom
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from supervisor_core.settings import Home, Settings
+from supervisor_core.home import Home
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 
 DRAWN = ("Quastenflosser", "17.03.1931", "73409182")

@@ -13,8 +13,9 @@ from supervisor_assets.cli import doctor_home
 from supervisor_assets.cli.doctor_home import _holders
 from supervisor_assets.cli.findings import Finding, State, checked
 from supervisor_core.deadline import Worker
+from supervisor_core.home import Home
 from supervisor_core.reasons import Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 from supervisor_core.store.lock import FairLock
 

@@ -13,7 +13,8 @@ from daemon import daemon, wait_for
 
 from resources.pipeline import WORKER_TAG
 from supervisor_assets.instance import open_instance
-from supervisor_core.settings import Home, Settings
+from supervisor_core.home import Home
+from supervisor_core.settings import Settings
 from supervisor_core.states import Cleaning
 from supervisor_core.store import Store
 from supervisor_core.store.rows import fetch

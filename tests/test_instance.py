@@ -31,7 +31,7 @@ from supervisor_assets.instance import (
     prepare_dagster_home,
 )
 from supervisor_assets.jobs import LINE_TAG, analyse_intake, watch
-from supervisor_core.settings import Home
+from supervisor_core.home import Home
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from store_builders import Clock
 
+from supervisor_core.home import Home
 from supervisor_core.model.breaker import (
     COUNTING,
     DONE,
@@ -28,7 +29,7 @@ from supervisor_core.model.breaker import (
 )
 from supervisor_core.model.guard import Guard, rules_of
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store, breakers, database
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -224,7 +225,8 @@ from pathlib import Path
 from supervisor_core.model.breaker import Rules
 from supervisor_core.model.guard import Guard
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.home import Home
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 
 home = Path(sys.argv[1])

@@ -18,9 +18,10 @@ from supervisor_assets import failures
 from supervisor_assets.failures import REASON_TAG
 from supervisor_assets.instance import open_instance
 from supervisor_assets.requests import ATTEMPT_TAG, CAUSE_TAG
+from supervisor_core.home import Home
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import Pipeline
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.states import Cleaning
 from supervisor_core.store.owners import this_process
 

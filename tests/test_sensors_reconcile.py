@@ -18,7 +18,7 @@ from sensors.reconcile import reconcile
 from sensors.runs import end_dead_runs
 from supervisor_assets.requests import ATTEMPT_TAG, CAUSE_TAG, PARTITION_TAG, PRIORITY_TAG
 from supervisor_core.cleaning.job import CODE_VERSION
-from supervisor_core.settings import Home
+from supervisor_core.home import Home
 from supervisor_core.store.owners import this_process
 
 Status = dg.DagsterRunStatus

@@ -11,8 +11,8 @@ from rehearsal import House, Rehearsal
 from resources import StoreResource
 from sensors.requests import requests
 from supervisor_assets.requests import REQUEST_TAG
+from supervisor_core.home import Home
 from supervisor_core.reasons import Reason
-from supervisor_core.settings import Home
 from supervisor_core.store.requests import State, Verb, ask, open_requests
 from supervisor_core.store.rows import fetch
 

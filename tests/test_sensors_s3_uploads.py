@@ -10,9 +10,10 @@ import pytest
 from storage_parts import BUCKET, free_port
 
 from sensors.s3_uploads import s3_uploads_of
+from supervisor_core.home import Home
 from supervisor_core.inbox import bucket as looking
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store, objects
 from supervisor_core.store.arrivals import arrivals_of, find_intake
 

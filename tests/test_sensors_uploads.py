@@ -11,11 +11,12 @@ import pytest
 
 from sensors.uploads import uploads_of
 from supervisor_assets.requests import ATTEMPT_TAG
+from supervisor_core.home import Home
 from supervisor_core.inbox.look import Memory
 from supervisor_core.inbox.plan import NewArrival, NewIntake
 from supervisor_core.keys import DEFAULT_SOURCE, IntakeKey, fingerprint
 from supervisor_core.reasons import Failed
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.states import Arrival
 from supervisor_core.store import Store
 from supervisor_core.store.arrivals import arrivals_of, find_intake, record_intakes, save

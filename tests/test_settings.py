@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from supervisor_core.home import PRIVATE_FOLDERS, PUBLIC_FOLDERS, Home
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import PRIVATE_FOLDERS, PUBLIC_FOLDERS, Home, Settings
+from supervisor_core.settings import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -22,10 +22,11 @@ from sensors.runs import last_runs
 from supervisor_assets.failures import REASON_TAG
 from supervisor_assets.instance import open_instance
 from supervisor_assets.requests import PARTITION_TAG
+from supervisor_core.home import Home
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.repair import CANCELLED_WAIT_S, plan_repairs
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 from supervisor_core.store.attempts import Outcome
 from supervisor_core.store.open_work import open_intakes

@@ -12,7 +12,8 @@ from ollama_server import MODEL, Mode, OllamaServer
 from storage_parts import BUCKET
 
 from supervisor_assets.instance import open_instance
-from supervisor_core.settings import Home, Settings
+from supervisor_core.home import Home
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store, work
 from supervisor_core.store.rows import fetch
 

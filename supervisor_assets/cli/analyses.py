@@ -9,7 +9,8 @@ from supervisor_assets.cli.edge import Usage
 from supervisor_assets.cli.installation import existing_home
 from supervisor_assets.cli.standing import tasks_of
 from supervisor_core.analysis.profiles import analysis_names
-from supervisor_core.settings import Home, Settings
+from supervisor_core.home import Home
+from supervisor_core.settings import Settings
 from supervisor_core.states import Work
 from supervisor_core.store import Store, analysed
 from supervisor_core.store.analysed import Analysed

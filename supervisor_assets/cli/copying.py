@@ -14,10 +14,11 @@ from pathlib import Path, PurePosixPath
 from supervisor_assets.cli.collect import Found
 from supervisor_assets.cli.owned import owned_folder
 from supervisor_assets.cli.say import Bar
+from supervisor_core.home import Home
 from supervisor_core.inbox.plan import DEFAULT_PROFILE
 from supervisor_core.media.files import open_regular, require_free
 from supervisor_core.reasons import Failed
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 
 _SHOWN, _HIDDEN = "ingest-", ".ingest-"
 _CHUNK = 1 << 20

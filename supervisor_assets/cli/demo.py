@@ -18,7 +18,8 @@ from supervisor_assets.cli.fates import Fate
 from supervisor_assets.cli.ingest import read_fates, record
 from supervisor_assets.cli.runs import Runs, open_quiet_instance
 from supervisor_core.deadline import Worker
-from supervisor_core.settings import Home, Settings
+from supervisor_core.home import Home
+from supervisor_core.settings import Settings
 from supervisor_core.states import Arrival
 from supervisor_core.store import Store
 

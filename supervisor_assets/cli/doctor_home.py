@@ -9,11 +9,12 @@ from supervisor_assets.cli import doctor_child
 from supervisor_assets.cli.findings import Finding, State, fine, warning
 from supervisor_assets.cli.installation import daemon_runs, existing_home, existing_store
 from supervisor_core.deadline import Worker
+from supervisor_core.home import PRIVATE_FOLDERS
 from supervisor_core.media.policy import load_profile, profile_names
 from supervisor_core.reasons import Reason
 from supervisor_core.remote.listing import list_page
 from supervisor_core.remote.s3 import Storage
-from supervisor_core.settings import PRIVATE_FOLDERS, Settings
+from supervisor_core.settings import Settings
 
 _TRY_S = 60.0
 _LITTLE = 10

@@ -13,10 +13,11 @@ from supervisor_assets.cli.installation import existing_home, existing_store
 from supervisor_core.analysis.profiles import load_analysis
 from supervisor_core.analysis.wanted import analysis_tasks
 from supervisor_core.deadline import DeadlineExceeded, Worker
+from supervisor_core.home import Home
 from supervisor_core.model.breaker import Circuit, Phase
 from supervisor_core.model.hosts import Endpoint
 from supervisor_core.reasons import Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 
 # To start the child and load what speaks to the server, and for a name lookup.
 _SPARE_S = 15.0

@@ -15,6 +15,7 @@ from time import time
 from supervisor_assets.cli.collect import Found, plain
 from supervisor_assets.cli.fates import Fate, not_copied
 from supervisor_core.deadline import Worker
+from supervisor_core.home import Home
 from supervisor_core.inbox.bucket import placed
 from supervisor_core.inbox.listing import Entry
 from supervisor_core.inbox.plan import DEFAULT_PROFILE, plan
@@ -24,7 +25,7 @@ from supervisor_core.media.ref import LocalFile, MediaRef, S3Object, WebAddress
 from supervisor_core.reasons import Failed
 from supervisor_core.remote.door import Door, sweep_fetches
 from supervisor_core.remote.s3 import Storage
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 from supervisor_core.store.arrivals import record_intakes
 

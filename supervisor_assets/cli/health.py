@@ -17,8 +17,9 @@ import typer
 from supervisor_assets.cli import say
 from supervisor_assets.cli.codes import Code
 from supervisor_core.canary.outcome import Health
+from supervisor_core.home import Home
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 from supervisor_core.store.service import OVERDUE, last_answer
 

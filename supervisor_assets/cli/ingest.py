@@ -14,12 +14,13 @@ from supervisor_assets.cli.elsewhere import Recorded, fetched, record_objects, s
 from supervisor_assets.cli.fates import Fate
 from supervisor_assets.cli.installation import daemon_runs
 from supervisor_assets.cli.runs import Runs, open_quiet_instance
+from supervisor_core.home import Home
 from supervisor_core.inbox.listing import list_inbox
 from supervisor_core.inbox.plan import plan
 from supervisor_core.keys import IntakeKey
 from supervisor_core.media.policy import load_profile, profile_names
 from supervisor_core.reasons import Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 from supervisor_core.store.arrivals import record_intakes
 from supervisor_core.store.requests import Verb, ask

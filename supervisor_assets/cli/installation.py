@@ -3,8 +3,9 @@
 import time
 from typing import TYPE_CHECKING
 
+from supervisor_core.home import Home
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

@@ -17,10 +17,11 @@ from supervisor_assets.jobs import clean_intake
 from supervisor_assets.partitions import intake as partition
 from supervisor_assets.requests import PARTITION_TAG, run_request
 from supervisor_core.deadline import Worker
+from supervisor_core.home import Home
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 from supervisor_core.store.progress import summarise
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from supervisor_core.analysis.wanted import analysis_tasks
+from supervisor_core.home import Home
 from supervisor_core.reasons import Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.states import Work
 from supervisor_core.store import Connection, analysed
 from supervisor_core.store.analysed import Counts

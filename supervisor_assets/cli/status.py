@@ -9,10 +9,11 @@ from supervisor_assets.cli import fates, say
 from supervisor_assets.cli.codes import Code
 from supervisor_assets.cli.installation import existing_home
 from supervisor_assets.cli.standing import Standing
+from supervisor_core.home import Home
 from supervisor_core.inbox.listing import list_inbox
 from supervisor_core.keys import IntakeKey
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 from supervisor_core.store.overview import IntakeLine, Overview, overview
 

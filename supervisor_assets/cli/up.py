@@ -20,9 +20,10 @@ import typer
 from supervisor_assets.cli import health, say
 from supervisor_assets.cli.codes import Code
 from supervisor_assets.instance import RUN_LOG_LEVEL, open_instance, prepare_dagster_home
+from supervisor_core.home import Home
 from supervisor_core.processes import adopt_orphans, descendants, kill_until_none, send_signal
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store.lock import hold_file
 
 HOST = "127.0.0.1"

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from supervisor_core.canary.outcome import Flight, Health
 from supervisor_core.canary.scene import Overlay, draw, uncovered
+from supervisor_core.home import Home
 from supervisor_core.inbox.look import Memory, look
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.pipeline.context import Caller
 from supervisor_core.pipeline.places import failed_from
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.states import Cleaning
 from supervisor_core.store import Store
 

@@ -9,6 +9,7 @@ it costs a look through all keys and loses no file. A listing that fails is no e
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from supervisor_core.home import Home
 from supervisor_core.inbox.listing import Entry, is_hidden, is_unfinished
 from supervisor_core.inbox.look import Look, Memory
 from supervisor_core.inbox.plan import NewIntake, Plan, plan
@@ -18,7 +19,7 @@ from supervisor_core.media.ref import S3Object
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.remote.listing import Listed, list_page
 from supervisor_core.remote.s3 import Storage
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 from supervisor_core.store.arrivals import known_among, record_intakes
 from supervisor_core.store.objects import Position, keep_position, position_of

@@ -9,11 +9,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
+from supervisor_core.home import Home
 from supervisor_core.inbox.listing import Listing, list_inbox, still_there
 from supervisor_core.inbox.plan import Plan, plan, returned
 from supervisor_core.keys import Fingerprint, IntakeKey
 from supervisor_core.media.policy import profile_names
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.states import Arrival
 from supervisor_core.store import Store
 from supervisor_core.store.arrivals import known_arrivals, record_intakes

@@ -7,6 +7,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+from supervisor_core.home import Home
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline.again import send_back
 from supervisor_core.pipeline.aside import set_aside
@@ -21,7 +22,7 @@ from supervisor_core.pipeline.thumbnails import preview, thumbnails
 from supervisor_core.pipeline.tools import Tools
 from supervisor_core.pipeline.verifying import verify
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.states import Cleaning
 from supervisor_core.store import Store
 from supervisor_core.store.progress import IntakeSummary, summarise

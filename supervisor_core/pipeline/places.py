@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from supervisor_core.home import Home
 from supervisor_core.keys import IntakeKey
 from supervisor_core.media.files import publish, sync
 from supervisor_core.media.kinds import Container
 from supervisor_core.media.taking import open_folder
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home
 from supervisor_core.store.media import Media
 
 PUBLIC_FILE = 0o644

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import duckdb
 
+from supervisor_core.home import Home
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store.instance import Connection, quoted
 
 

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 
 from supervisor_core.clock import Clock, utc_now
-from supervisor_core.settings import Home, Settings
+from supervisor_core.home import Home
+from supervisor_core.settings import Settings
 from supervisor_core.store.database import Connection, Database
 from supervisor_core.store.instance import Plain
 from supervisor_core.store.restricted import Encrypted

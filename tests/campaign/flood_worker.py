@@ -13,12 +13,13 @@ import time
 from all_steps import take_through
 from pipeline_parts import TOOLS, Inline
 
+from supervisor_core.home import Home
 from supervisor_core.inbox.look import Memory, look
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.repair import Cause
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 from supervisor_core.store.open_work import open_intakes
 from supervisor_core.store.owners import this_process

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from supervisor_core.settings import Home, Settings
+from supervisor_core.home import Home
+from supervisor_core.settings import Settings
 from supervisor_core.store import Connection, Store
 from supervisor_core.store.rows import fetch
 

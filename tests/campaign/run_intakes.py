@@ -15,11 +15,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # as a test finds its neighb
 from all_steps import take_through
 
 from supervisor_core.deadline import Worker
+from supervisor_core.home import Home
 from supervisor_core.inbox.look import Memory, look
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 from supervisor_core.store.owners import this_process
 from supervisor_core.store.rows import fetch

@@ -19,9 +19,10 @@ from test_sensors_uploads import Inbox
 
 from supervisor_assets.instance import open_instance
 from supervisor_core.faults import POINTS, VARIABLE
+from supervisor_core.home import Home
 from supervisor_core.inbox.plan import BATCH, REQUESTS, NewArrival, NewIntake
 from supervisor_core.keys import DEFAULT_SOURCE, IntakeKey, fingerprint
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 from supervisor_core.store.arrivals import record_intakes
 from supervisor_core.store.rows import fetch

@@ -22,8 +22,9 @@ from promises import KEEPING, check_all, files, sha256
 from run_intakes import DISK
 
 from supervisor_core.faults import POINTS, VARIABLE
+from supervisor_core.home import Home
 from supervisor_core.reasons import Reason
-from supervisor_core.settings import Home, Settings
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 from supervisor_core.store.owners import is_gone
 from supervisor_core.store.rows import fetch
