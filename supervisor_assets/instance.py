@@ -9,7 +9,6 @@ for a person who has said `up` and wants to hear of trouble alone.
 
 import logging
 import os
-import re
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -21,11 +20,14 @@ from dagster._core.execution import context_creation_job
 from dagster._core.scheduler import DagsterDaemonScheduler
 from dagster._core.scheduler.instigation import TickStatus
 
+from supervisor_assets.pools import make_places
 from supervisor_core.home import Home
 from supervisor_core.media.files import publish
 from supervisor_core.store.lock import FairLock
 
 SENSOR_LOOP_S = 0.5
+READY = "prepared_2"
+"""The mark of a home whose databases and pools are made; another number has them made again."""
 RUN_LOG_LEVEL = "SUPERVISOR_RUN_LOG_LEVEL"
 """The variable by which `up` says from which level on runs print what they log."""
 _PREPARE_S = 60.0
@@ -76,9 +78,10 @@ def prepare_dagster_home(home: Home) -> Path:
         target = home.dagster / "dagster.yaml"
         if not target.exists() or _is_ours(target.read_text("utf-8")):
             _write(target, _shipped())
-        ready = home.dagster / "prepared"
+        ready = home.dagster / READY
         if not ready.exists():
-            dg.DagsterInstance.from_config(str(home.dagster)).dispose()
+            with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+                make_places(instance, os.cpu_count() or 2)
             ready.touch()
     return home.dagster
 
@@ -107,10 +110,7 @@ def _write(target: Path, text: str) -> None:
 
 
 def _shipped() -> str:
-    source = next(path for path in _SHIPPED if path.exists()).read_text("utf-8")
-    places = os.cpu_count() or 2
-    body = re.sub(r"(max_concurrent_runs: )\d+", rf"\g<1>{places}", source)
-    body = re.sub(r"(value: model\s+limit: )\d+", rf"\g<1>{max(1, places - 1)}", body)
+    body = next(path for path in _SHIPPED if path.exists()).read_text("utf-8")
     return f"{_MARK}{_digest(body)}\n{body}"
 
 

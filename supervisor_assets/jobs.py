@@ -9,8 +9,6 @@ from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
 
-LINE_TAG = "supervisor/line"
-"""How many runs of one line there may be at once stands in `dagster.yaml`."""
 SERVICE_LEVEL = dg.AssetCheckKey(analyses.key, "service_level")
 
 clean_intake = dg.define_asset_job(
@@ -24,7 +22,6 @@ analyse_intake = dg.define_asset_job(
     "analyse_intake",
     selection=dg.AssetSelection.assets(analyses) - dg.AssetSelection.checks(SERVICE_LEVEL),
     executor_def=dg.in_process_executor,
-    tags={LINE_TAG: "model"},
     description="Has a vision model look at the cleaned files of one intake.",
 )
 
@@ -32,7 +29,6 @@ watch = dg.define_asset_job(
     "watch",
     selection=dg.AssetSelection.assets(canary) | dg.AssetSelection.checks(SERVICE_LEVEL),
     executor_def=dg.in_process_executor,
-    tags={LINE_TAG: "clock"},
     description="Flies the canary, and judges how well analyses went.",
 )
 

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import dagster as dg
 import pytest
 from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.instance.config import PoolGranularity
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
     RemoteInstigatorOrigin,
@@ -22,6 +24,7 @@ from dagster._core.scheduler.instigation import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from supervisor_assets import instance as module
+from supervisor_assets.definitions import defs
 from supervisor_assets.instance import (
     RUN_LOG_LEVEL,
     SENSOR_LOOP_S,
@@ -30,7 +33,7 @@ from supervisor_assets.instance import (
     open_instance,
     prepare_dagster_home,
 )
-from supervisor_assets.jobs import LINE_TAG, analyse_intake, watch
+from supervisor_assets.pools import make_places, places
 from supervisor_core.home import Home
 
 
@@ -45,7 +48,9 @@ def test_the_instance_runs_one_intake_a_core_and_reports_to_nobody(home: Home) -
         assert instance.run_monitoring_enabled
         queue = instance.get_concurrency_config().run_queue_config
         assert queue is not None
-        assert queue.max_concurrent_runs == os.cpu_count()
+        assert queue.max_concurrent_runs > sum(places(os.cpu_count() or 2).values()) - 1
+        granularity = instance.get_concurrency_config().pool_config.pool_granularity
+        assert granularity is PoolGranularity.RUN
         assert instance.run_coordinator.dequeue_interval_seconds == 1
         assert isinstance(instance.scheduler, PromptScheduler)
         assert instance.run_retries_enabled
@@ -55,19 +60,33 @@ def test_the_instance_runs_one_intake_a_core_and_reports_to_nobody(home: Home) -
 
 
 def test_a_copy_of_ours_is_brought_up_to_date(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = prepare_dagster_home(home) / "dagster.yaml"
+    monkeypatch.setattr(module, "_shipped", lambda: "telemetry:\n  enabled: false\n")
+    before = target.read_text("utf-8")
     prepare_dagster_home(home)
-    written = (home.dagster / "dagster.yaml").read_text("utf-8")
+    assert target.read_text("utf-8") != before
+
+
+def test_each_kind_of_run_has_its_places_and_people_may_change_them(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module.os, "cpu_count", lambda: 17)
-    prepare_dagster_home(home)
-    renewed = (home.dagster / "dagster.yaml").read_text("utf-8")
-    assert renewed != written
-    assert "max_concurrent_runs: 17" in renewed
     with open_instance(home) as instance:
-        limits = instance.get_concurrency_config().run_queue_config.tag_concurrency_limits
-    assert {one["value"]: one["limit"] for one in limits} == {"model": 16, "clock": 1}
-    assert {one["key"] for one in limits} == {LINE_TAG}
-    lines = {job.name: job.tags.get(LINE_TAG) for job in (analyse_intake, watch)}
-    assert lines == {"analyse_intake": "model", "watch": "clock"}
+        storage = instance.event_log_storage
+        found = {limit.name: limit.limit for limit in storage.get_pool_limits()}
+        assert found == {pool.value: count for pool, count in places(17).items()}
+        assert (found["cleaning"], found["model"]) == (17, 16)
+        storage.set_concurrency_slots("cleaning", 3)
+        make_places(instance, 17)
+        assert {one.limit for one in storage.get_pool_limits() if one.name == "cleaning"} == {3}
+
+
+def test_every_step_of_every_asset_names_its_pool() -> None:
+    repository = defs().get_repository_def()
+    steps = [node for one in repository.get_all_jobs() for node in one.all_node_defs]
+    bare = {step.name for step in steps if isinstance(step, dg.OpDefinition) and not step.pool}
+    checks = {"analyses_evidence", "analyses_service_level", "bucket_copies_copied", "proof"}
+    assert bare == checks  # which only read
 
 
 def test_a_copy_that_was_changed_by_hand_stays(home: Home) -> None:
@@ -80,7 +99,7 @@ def test_a_copy_that_was_changed_by_hand_stays(home: Home) -> None:
 
 def test_several_processes_may_prepare_one_home_at_once(home: Home) -> None:
     script = (
-        "import sys; from pathlib import Path; from supervisor_core.settings import Home\n"
+        "import sys; from pathlib import Path; from supervisor_core.home import Home\n"
         "from supervisor_assets.instance import open_instance\n"
         "with open_instance(Home(Path(sys.argv[1]))) as instance: instance.get_runs_count()"
     )

@@ -10,9 +10,8 @@ from supervisor_assets.facts import GROUP, OWNERS, analysis_facts
 from supervisor_assets.failures import told
 from supervisor_assets.limits import limit_tags
 from supervisor_assets.partitions import intake
+from supervisor_assets.pools import Pool
 from supervisor_core.keys import IntakeKey
-
-POOL = "model"
 
 
 @dg.asset(
@@ -28,7 +27,7 @@ POOL = "model"
         "names the frames it rests on; what the model can't or won't say is null with a reason."
     ),
     op_tags=limit_tags("model_total_s"),
-    pool=POOL,
+    pool=Pool.MODEL.value,
 )
 def analyses(
     context: dg.AssetExecutionContext, pipeline: PipelineResource

@@ -10,6 +10,7 @@ from supervisor_assets.facts import GROUP, OWNERS, copy_facts
 from supervisor_assets.failures import told
 from supervisor_assets.limits import limit_tags
 from supervisor_assets.partitions import intake
+from supervisor_assets.pools import Pool
 from supervisor_core.keys import IntakeKey
 
 
@@ -26,6 +27,7 @@ from supervisor_core.keys import IntakeKey
         "SHA-256. What nobody has cleaned stays here, also where the profile asks for no cleaning."
     ),
     op_tags=limit_tags("fetch_base_s"),
+    pool=Pool.COPIES.value,
 )
 def bucket_copies(
     context: dg.AssetExecutionContext, pipeline: PipelineResource

@@ -7,6 +7,7 @@ import dagster as dg
 from resources import PipelineResource
 from supervisor_assets.facts import OWNERS, reason_facts
 from supervisor_assets.failures import told
+from supervisor_assets.pools import Pool
 from supervisor_core.canary.outcome import Health
 
 EVERY_MINUTES = 15
@@ -28,6 +29,7 @@ HEALTHY = dg.AssetCheckSpec(
     kinds={"duckdb"},
     code_version="1",
     check_specs=[HEALTHY],
+    pool=Pool.CLOCK.value,
     description=(
         "Draws an examination of nobody, drops it into a home of its own, and takes it through "
         "import, cleaning, verification and analysis. Its home is thrown away afterwards."

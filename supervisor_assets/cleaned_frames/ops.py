@@ -13,11 +13,10 @@ from resources import PipelineResource
 from supervisor_assets.facts import cleaning_facts, picture_facts
 from supervisor_assets.failures import require_finished, require_none_waiting, told
 from supervisor_assets.limits import limit_tags
+from supervisor_assets.pools import Pool
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import StepReport
 from supervisor_core.states import Cleaning
-
-POOL = "cleaning"
 
 _AFTER = {"after": dg.In(dg.Nothing)}
 _MASKED = {
@@ -33,7 +32,7 @@ _ROI_MASK = limit_tags("roi_mask_base_s", "roi_mask_rate")
 _VERIFY = limit_tags("verify_base_s", "verify_rate")
 
 
-@dg.op(ins=_AFTER, out=_MASKED, tags=_FRAME_LEVEL, pool=POOL)
+@dg.op(ins=_AFTER, out=_MASKED, tags=_FRAME_LEVEL, pool=Pool.CLEANING.value)
 def mask_every_frame(
     context: dg.OpExecutionContext, pipeline: PipelineResource
 ) -> Iterator[dg.Output[None]]:
@@ -49,7 +48,7 @@ def mask_every_frame(
         yield from _outcome(report, good="masked", bad="missed")
 
 
-@dg.op(ins=_AFTER, out=_VERIFIED, tags=_VERIFY, pool=POOL)
+@dg.op(ins=_AFTER, out=_VERIFIED, tags=_VERIFY, pool=Pool.CLEANING.value)
 def verify_every_frame(
     context: dg.OpExecutionContext, pipeline: PipelineResource
 ) -> Iterator[dg.Output[None]]:
@@ -59,7 +58,7 @@ def verify_every_frame(
         yield from _outcome(report, good="verified", bad="residual")
 
 
-@dg.op(ins=_AFTER, out=_MASKED, tags=_ROI_MASK, pool=POOL)
+@dg.op(ins=_AFTER, out=_MASKED, tags=_ROI_MASK, pool=Pool.CLEANING.value)
 def mask_outside_region(
     context: dg.OpExecutionContext, pipeline: PipelineResource
 ) -> Iterator[dg.Output[None]]:
@@ -69,7 +68,7 @@ def mask_outside_region(
         yield from _outcome(report, good="masked", bad="missed")
 
 
-@dg.op(ins=_AFTER, out=_VERIFIED, tags=_VERIFY, pool=POOL)
+@dg.op(ins=_AFTER, out=_VERIFIED, tags=_VERIFY, pool=Pool.CLEANING.value)
 def verify_region(
     context: dg.OpExecutionContext, pipeline: PipelineResource
 ) -> Iterator[dg.Output[None]]:
@@ -79,7 +78,7 @@ def verify_region(
         yield from _outcome(report, good="verified", bad="residual")
 
 
-@dg.op(ins=_AFTER, out=dg.Out(dg.Nothing))
+@dg.op(ins=_AFTER, out=dg.Out(dg.Nothing), pool=Pool.CLEANING.value)
 def keep_raw_aside(context: dg.OpExecutionContext, pipeline: PipelineResource) -> dg.Output[None]:
     """Keeps the raw files that no level could clean, where nothing below reads them."""
     with told(context):
@@ -88,7 +87,7 @@ def keep_raw_aside(context: dg.OpExecutionContext, pipeline: PipelineResource) -
         return dg.Output(None, metadata=_counts(report))
 
 
-@dg.op(ins=_AFTER, out=dg.Out(dg.Nothing), tags=limit_tags("thumbnail_s"))
+@dg.op(ins=_AFTER, out=dg.Out(dg.Nothing), tags=limit_tags("thumbnail_s"), pool=Pool.CLEANING.value)
 def settle(context: dg.OpExecutionContext, pipeline: PipelineResource) -> dg.Output[None]:
     """Says how the intake stands, with a picture of what it looks like now.
 

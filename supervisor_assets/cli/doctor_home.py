@@ -109,9 +109,9 @@ def devices(settings: Settings, worker: Worker) -> Finding:
 
 def daemon(settings: Settings) -> Finding:
     """A daemon looks after the inbox."""
-    from supervisor_assets.instance import open_instance
+    from supervisor_assets.instance import READY, open_instance
 
-    if not (settings.home / "dagster" / "prepared").is_file():
+    if not (settings.home / "dagster" / READY).is_file():
         return warning("daemon", "never started here", _START)
     with open_instance(existing_home(settings)) as instance:
         if daemon_runs(instance):

@@ -10,6 +10,7 @@ from supervisor_assets.facts import GROUP, OWNERS, Facts, picture_facts, reason_
 from supervisor_assets.failures import require_none_waiting, told
 from supervisor_assets.limits import limit_tags
 from supervisor_assets.partitions import intake
+from supervisor_assets.pools import Pool
 from supervisor_core.keys import IntakeKey
 
 
@@ -23,6 +24,7 @@ from supervisor_core.keys import IntakeKey
     code_version="1",
     description="A small picture of every cleaned and verified file; nothing for what is aside.",
     op_tags=limit_tags("thumbnail_s"),
+    pool=Pool.CLEANING.value,
 )
 def thumbnails(
     context: dg.AssetExecutionContext, pipeline: PipelineResource

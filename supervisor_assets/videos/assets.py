@@ -9,6 +9,7 @@ from supervisor_assets.facts import GROUP, OWNERS, arrival_facts
 from supervisor_assets.failures import require_none_waiting, told
 from supervisor_assets.limits import limit_tags
 from supervisor_assets.partitions import intake
+from supervisor_assets.pools import Pool
 from supervisor_assets.videos.checks import ACCEPTED, accepted
 from supervisor_core.keys import IntakeKey
 
@@ -24,6 +25,7 @@ from supervisor_core.keys import IntakeKey
         "content's SHA-256 and kept unchanged. What was refused is kept too, with its reason."
     ),
     op_tags=limit_tags("import_base_s"),
+    pool=Pool.CLEANING.value,
     check_specs=[ACCEPTED],
 )
 def videos(
