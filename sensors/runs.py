@@ -46,6 +46,7 @@ def _last_run(record: dg.RunRecord, now_s: float) -> LastRun:
         attempt=int(run.tags.get(ATTEMPT_TAG, "1")),
         active=run.status in ACTIVE or submitting,
         ended_s=record.end_time or updated_s,
+        succeeded=run.status is dg.DagsterRunStatus.SUCCESS,
         cancelled=run.status is dg.DagsterRunStatus.CANCELED,
         gave_up=_gave_up(run),
     )

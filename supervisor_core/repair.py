@@ -24,12 +24,16 @@ CONSIDERED = 100
 
 
 class Cause(StrEnum):
-    """Why an intake is not at its end; earlier ones come first."""
+    """Why an intake is not at its end; earlier ones come first. NEW is what no run has come to."""
 
     UNFINISHED = "unfinished"
     RUN_FAILED = "run_failed"
+    NEW = "new"
     CAUSE_PASSED = "cause_passed"
     OLD_CODE = "old_code"
+
+
+_SOONEST = (Cause.CAUSE_PASSED, Cause.NEW, Cause.UNFINISHED, Cause.RUN_FAILED, Cause.OLD_CODE)
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,15 @@ class OpenIntake:
 class LastRun:
     """The newest run of an intake; `attempt` counts the runs that were started for it.
 
-    `gave_up` says that it waited in vain for another run, `cancelled` that somebody stopped it.
+    `succeeded` says that it ended without an error, which need not mean that nothing is left;
+    `gave_up` that it waited in vain for another run, `cancelled` that somebody stopped it.
     """
 
     run_id: str
     attempt: int
     active: bool
     ended_s: float
+    succeeded: bool = False
     cancelled: bool = False
     gave_up: bool = False
 
@@ -89,6 +95,14 @@ def plan_repairs(
     repairs = [repair for repair in found if repair is not None]
     broken = [repair for repair in repairs if repair.cause is not Cause.OLD_CODE]
     return (broken + [one for one in repairs if one not in broken][:RENEWALS])[:limit]
+
+
+def by_intake(found: Iterable[tuple[IntakeKey, Cause]]) -> list[OpenIntake]:
+    """One for each intake, with the cause that lets it go on soonest; they have no other age."""
+    causes: dict[IntakeKey, Cause] = {}
+    for intake, cause in found:
+        causes[intake] = min(causes.get(intake, cause), cause, key=_SOONEST.index)
+    return [OpenIntake(intake, cause, 0.0) for intake, cause in causes.items()]
 
 
 def consider(
@@ -129,9 +143,15 @@ def _repair(intake: OpenIntake, run: LastRun | None, now_s: float) -> Repair | N
 
 
 def _due(intake: OpenIntake, run: LastRun, now_s: float) -> bool:
+    """True once it has waited, unless too many runs have failed: see the words of this module."""
     attempt = run.attempt + 1
-    waited = now_s - run.ended_s >= wait_s(attempt, cancelled=run.cancelled)
+    # What is old only because of the code is looked at again by the next version in any case.
+    went_well = run.succeeded and intake.cause is not Cause.OLD_CODE
+    has_news = intake.cause is Cause.NEW or intake.since_s > run.ended_s
+    begins_anew = went_well and has_news
+    needed_s = FIRST_WAIT_S if begins_anew else wait_s(attempt, cancelled=run.cancelled)
+    waited = now_s - run.ended_s >= needed_s
     # Where the store itself says when (not_before), its growing waits are the limit.
     if intake.cause is Cause.CAUSE_PASSED:
         return waited or not run.cancelled
-    return waited and attempt <= MAX_ATTEMPTS
+    return waited and (attempt <= MAX_ATTEMPTS or went_well)

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor_core.keys import IntakeKey
 from supervisor_core.repair import (
     CANCELLED_WAIT_S,
+    FIRST_WAIT_S,
     GRACE_S,
     LONGEST_WAIT_S,
     MAX_ATTEMPTS,
@@ -16,6 +18,7 @@ from supervisor_core.repair import (
     LastRun,
     OpenIntake,
     Repair,
+    by_intake,
     consider,
     plan_repairs,
     wait_s,
@@ -87,6 +90,53 @@ def test_a_run_that_waited_in_vain_is_followed_until_one_did_not() -> None:
     assert not plan_repairs([failed], {A: run(3)}, NOW_S)
     passed = open_intake(cause=Cause.CAUSE_PASSED)
     assert plan_repairs([failed, passed], {A: run(3)}, NOW_S)[0].cause is Cause.CAUSE_PASSED
+
+
+def succeeded(attempt: int, ended_s: float) -> LastRun:
+    return LastRun("0123456789abcdef", attempt, False, ended_s, succeeded=True)
+
+
+@pytest.mark.parametrize("attempt", [1, 6, MAX_ATTEMPTS, 10 * MAX_ATTEMPTS])
+def test_what_is_new_since_a_run_succeeded_is_not_made_to_wait_for_the_runs_before(
+    attempt: int,
+) -> None:
+    early = succeeded(attempt, NOW_S - FIRST_WAIT_S + 1)
+    late = succeeded(attempt, NOW_S - FIRST_WAIT_S - 1)
+    changed = open_intake(since_s=late.ended_s + 1)
+    for news in (open_intake(cause=Cause.NEW, since_s=0.0), changed):
+        assert not plan_repairs([news], {A: early}, NOW_S)
+        (repair,) = plan_repairs([news], {A: late}, NOW_S)
+        assert repair.attempt == attempt + 1
+
+
+def test_what_a_run_that_succeeded_has_left_is_looked_at_for_ever_after_growing_waits() -> None:
+    for attempt in (1, 6, MAX_ATTEMPTS, 10 * MAX_ATTEMPTS):
+        early = succeeded(attempt, NOW_S - wait_s(attempt + 1) + 1)
+        late = succeeded(attempt, NOW_S - wait_s(attempt + 1) - 1)
+        left = open_intake(since_s=0.0)
+        assert not plan_repairs([left], {A: early}, NOW_S)
+        assert plan_repairs([left], {A: late}, NOW_S)
+
+
+def test_what_runs_have_failed_at_is_given_up_though_it_be_new() -> None:
+    for news in (open_intake(cause=Cause.NEW), open_intake(since_s=NOW_S)):
+        assert not plan_repairs([news], {A: run(MAX_ATTEMPTS)}, NOW_S)
+        early = run(6, ended_s=NOW_S - wait_s(7) + 1)
+        assert not plan_repairs([news], {A: early}, NOW_S)
+
+
+def test_old_outputs_are_not_made_anew_for_ever_by_runs_that_succeed() -> None:
+    old = open_intake(cause=Cause.OLD_CODE, since_s=NOW_S)
+    assert plan_repairs([old], {A: succeeded(1, NOW_S - wait_s(2) - 1)}, NOW_S)
+    assert not plan_repairs([old], {A: succeeded(3, NOW_S - wait_s(4) + 1)}, NOW_S)
+    assert not plan_repairs([old], {A: succeeded(MAX_ATTEMPTS, 0.0)}, NOW_S)
+
+
+def test_an_intake_goes_on_by_the_cause_that_lets_it_go_on_soonest() -> None:
+    b = IntakeKey("20260101_BBBBBBBBBB")
+    found = [(A, Cause.UNFINISHED), (b, Cause.NEW), (A, Cause.CAUSE_PASSED), (A, Cause.NEW)]
+    causes = {one.intake: one.cause for one in by_intake([*found, (b, Cause.UNFINISHED)])}
+    assert causes == {A: Cause.CAUSE_PASSED, b: Cause.NEW}
 
 
 def cancelled(ended_s: float) -> LastRun:

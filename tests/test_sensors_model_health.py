@@ -1,21 +1,28 @@
 """The sensor that starts what waits for a model: only when the model is well, and only once."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
 from analysis_parts import SMALL, cleaned, grounded, house_asking, task
+from dagster._core.test_utils import create_run_for_test
 from ollama_server import Mode, OllamaServer
 from pipeline_parts import House
 
 from resources import OllamaResource, PipelineResource
 from sensors.model_health import model_health
+from supervisor_assets.requests import ATTEMPT_TAG, PARTITION_TAG
 from supervisor_core.deadline import Worker
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.reasons import Reason
+from supervisor_core.repair import FIRST_WAIT_S, MAX_ATTEMPTS
 from supervisor_core.settings import Settings
 from supervisor_core.states import Work
+
+Status = dg.DagsterRunStatus
 
 
 @pytest.fixture
@@ -70,6 +77,20 @@ def test_what_was_verified_is_asked_for_once_the_model_is_well(
     key = cleaned(house, "one", "two")
     assert asked_for(tick(house, instance)) == [key]
     assert [one.path for one in server.asked] == []
+
+
+def test_an_intake_that_grows_is_analysed_after_however_many_runs(
+    house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = cleaned(house, "one")
+    for status, asked in ((Status.FAILURE, []), (Status.SUCCESS, [key])):
+        tags = {PARTITION_TAG: key, ATTEMPT_TAG: str(2 * MAX_ATTEMPTS)}
+        create_run_for_test(instance, job_name="analyse_intake", status=status, tags=tags)
+        assert asked_for(tick(house, instance)) == []
+        with monkeypatch.context() as patch:
+            clock = SimpleNamespace(time=lambda: time.time() + FIRST_WAIT_S + 1)
+            patch.setattr("sensors.model_health.time", clock)
+            assert asked_for(tick(house, instance)) == asked
 
 
 @pytest.mark.parametrize("mode", [Mode.REFUSED, Mode.NO_MODELS, Mode.SILENT])

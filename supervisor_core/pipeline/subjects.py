@@ -12,7 +12,7 @@ from supervisor_core.keys import Fingerprint, IntakeKey, MediaKey
 from supervisor_core.pipeline.context import Context
 from supervisor_core.pipeline.rules import Profiles
 from supervisor_core.reasons import Reason
-from supervisor_core.repair import Cause, OpenIntake
+from supervisor_core.repair import Cause, OpenIntake, by_intake
 from supervisor_core.states import Work
 from supervisor_core.store import analyses, gate, names
 from supervisor_core.store import media as media_table
@@ -106,12 +106,8 @@ def waiting_intakes(context: Context) -> list[OpenIntake]:
     tasks, now = analysis_tasks(context.profiles_folder()), context.now()
     with context.store.read() as connection:
         found = analyses.open_tasks(connection, tasks, now)
-    causes: dict[IntakeKey, Cause] = {}
-    for one in found:
-        if _in_hand(one, now):
-            continue
-        causes[one.intake] = min(causes.get(one.intake, Cause.UNFINISHED), _cause(one), key=_rank)
-    return [OpenIntake(intake, cause, 0.0) for intake, cause in causes.items()]
+    waiting = [one for one in found if not _in_hand(one, now)]
+    return by_intake((one.intake, _cause(one)) for one in waiting)
 
 
 def _in_hand(one: Open, now: datetime) -> bool:
@@ -122,11 +118,11 @@ def _in_hand(one: Open, now: datetime) -> bool:
 
 
 def _cause(one: Open) -> Cause:
-    """What is bounded by its own tries may go on at once; all else after a wait that grows."""
-    away = one.state is Work.BLOCKED and one.reason is Reason.BLOCKED_BY_OLLAMA
-    ready = away or one.state in (Work.WAITING, Work.QUEUED, Work.RUNNING)
-    return Cause.CAUSE_PASSED if ready else Cause.UNFINISHED
+    """What is bounded by its own tries may go on at once; all else after a wait that grows.
 
-
-def _rank(cause: Cause) -> bool:
-    return cause is not Cause.CAUSE_PASSED
+    What was blocked is UNFINISHED; what no run has come to, or not since the file is another, NEW.
+    """
+    if one.state is Work.BLOCKED and one.reason is not Reason.BLOCKED_BY_OLLAMA:
+        return Cause.UNFINISHED
+    opened = (Work.WAITING, Work.QUEUED, Work.RUNNING, Work.BLOCKED)
+    return Cause.CAUSE_PASSED if one.state in opened else Cause.NEW

@@ -5,13 +5,12 @@ while something is blocked one intake alone tries, once a minute; when its files
 cause has passed for all.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline.context import Context
 from supervisor_core.remote.destination import Destination
-from supervisor_core.repair import Cause, OpenIntake
+from supervisor_core.repair import Cause, OpenIntake, by_intake
 from supervisor_core.states import Work
 from supervisor_core.store import copies
 from supervisor_core.store.copies import Uncopied
@@ -35,7 +34,8 @@ def uncopied_intakes(context: Context) -> list[OpenIntake]:
         found = copies.uncopied(connection, task, destination.place, now)
         last_done = copies.last_done(connection, task)
     waiting = [one for one in found if not _in_hand(one)]
-    return _open(_chosen(waiting, last_done, now))
+    chosen = _chosen(waiting, last_done, now)
+    return by_intake((one.intake, _cause(one)) for one in chosen)
 
 
 def _chosen(
@@ -52,18 +52,11 @@ def _chosen(
     return [one for one in waiting if one.intake == first.intake]
 
 
-def _open(chosen: Iterable[Uncopied]) -> list[OpenIntake]:
-    causes: dict[IntakeKey, Cause] = {}
-    for one in chosen:
-        if causes.get(one.intake) is not Cause.CAUSE_PASSED:
-            causes[one.intake] = _cause(one)
-    return [OpenIntake(intake, cause, 0.0) for intake, cause in causes.items()]
-
-
 def _cause(one: Uncopied) -> Cause:
     """What has its row goes on at once; what has none, or whose run died, after a growing wait."""
-    fresh = one.state in (None, Work.RUNNING)
-    return Cause.UNFINISHED if fresh else Cause.CAUSE_PASSED
+    if one.state is None:
+        return Cause.NEW
+    return Cause.UNFINISHED if one.state is Work.RUNNING else Cause.CAUSE_PASSED
 
 
 def _in_hand(one: Uncopied) -> bool:
