@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from copy_parts import (
     LARGE,
     PART_BYTES,
+    TASK,
     VICTIM,
     changed,
     cleaned,
@@ -38,7 +40,7 @@ from supervisor_core.remote import parcel
 from supervisor_core.remote.sending import measure, send
 from supervisor_core.repair import Cause
 from supervisor_core.states import Review, Verification, Work
-from supervisor_core.store import dead_letters
+from supervisor_core.store import dead_letters, work
 
 pytestmark = pytest.mark.usefixtures("kept_clients")
 
@@ -353,6 +355,23 @@ def test_a_run_that_is_killed_leaves_no_half_object_and_no_upload_for_ever(
     assert house.pipeline.copy_out(key).copied == 1
     assert len(in_bucket(bucket)) == 1
     assert uploads(bucket) == []
+
+
+def test_what_a_run_of_before_a_restart_has_in_hand_is_left_to_it_until_its_lease_ends(
+    house: House, bucket: Any
+) -> None:
+    key = cleaned(house, "one")
+    (media,) = house.pipeline.summary(key).media
+    now = house.clock()
+    new = work.Task(media, TASK, created=now, updated=now)
+    held = new.taken("run:x@another boot/1.1", now + timedelta(seconds=60))
+    with house.store.write() as connection:
+        work.save(connection, [held], now)
+    assert waiting(house) == []
+    assert house.pipeline.copy_out(key).busy == 1
+    house.clock.turn(61)
+    assert [one.cause for one in house.pipeline.uncopied()] == [Cause.UNFINISHED]
+    assert house.pipeline.copy_out(key).copied == 1
 
 
 def test_a_run_that_is_stopped_gives_its_file_back_and_leaves_no_upload(

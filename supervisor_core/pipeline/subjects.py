@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from supervisor_core.analysis.kinds import hint_of
@@ -19,7 +18,7 @@ from supervisor_core.store import media as media_table
 from supervisor_core.store.analyses import Open
 from supervisor_core.store.arrivals import arrivals_of, find_intake
 from supervisor_core.store.gate import Readable
-from supervisor_core.store.owners import is_gone
+from supervisor_core.store.work import is_held
 
 
 @dataclass(frozen=True)
@@ -106,15 +105,8 @@ def waiting_intakes(context: Context) -> list[OpenIntake]:
     tasks, now = analysis_tasks(context.profiles_folder()), context.now()
     with context.store.read() as connection:
         found = analyses.open_tasks(connection, tasks, now)
-    waiting = [one for one in found if not _in_hand(one, now)]
+    waiting = [one for one in found if not is_held(one.owner, one.until, now)]
     return by_intake((one.intake, _cause(one)) for one in waiting)
-
-
-def _in_hand(one: Open, now: datetime) -> bool:
-    """True while somebody works on it: an owner of before a restart is known by its lease alone."""
-    if one.state is not Work.RUNNING or one.owner is None or is_gone(one.owner):
-        return False
-    return one.until is not None and one.until > now
 
 
 def _cause(one: Open) -> Cause:

@@ -14,7 +14,7 @@ from supervisor_core.repair import Cause, OpenIntake, by_intake
 from supervisor_core.states import Work
 from supervisor_core.store import copies
 from supervisor_core.store.copies import Uncopied
-from supervisor_core.store.owners import is_gone
+from supervisor_core.store.work import is_held
 
 TRIAL_AFTER = timedelta(seconds=60)
 
@@ -33,7 +33,7 @@ def uncopied_intakes(context: Context) -> list[OpenIntake]:
     with context.store.read() as connection:
         found = copies.uncopied(connection, task, destination.place, now)
         last_done = copies.last_done(connection, task)
-    waiting = [one for one in found if not _in_hand(one)]
+    waiting = [one for one in found if not is_held(one.owner, one.until, now)]
     chosen = _chosen(waiting, last_done, now)
     return by_intake((one.intake, _cause(one)) for one in chosen)
 
@@ -57,7 +57,3 @@ def _cause(one: Uncopied) -> Cause:
     if one.state is None:
         return Cause.NEW
     return Cause.UNFINISHED if one.state is Work.RUNNING else Cause.CAUSE_PASSED
-
-
-def _in_hand(one: Uncopied) -> bool:
-    return one.state is Work.RUNNING and one.owner is not None and not is_gone(one.owner)

@@ -50,6 +50,7 @@ class Uncopied:
     state: Work | None
     reason: Reason | None
     owner: str | None
+    until: datetime | None
     updated: datetime | None
 
 
@@ -103,7 +104,8 @@ _UNCOPIED = """
             AND media.cleaning IN ('frame_level', 'roi_mask') AND media.verification = 'verified'
             AND media.review NOT IN ('held', 'rejected')
     )
-    SELECT wanted.intake, wanted.media, work.state, work.reason, work.lease_owner, work.updated
+    SELECT wanted.intake, wanted.media, work.state, work.reason, work.lease_owner,
+        work.lease_until, work.updated
     FROM wanted LEFT JOIN work ON work.media = wanted.media AND work.task = $1
     WHERE work.state IS NULL OR work.state IN ('queued', 'blocked', 'running')
         OR work.state = 'waiting' AND work.not_before <= $3
@@ -120,6 +122,7 @@ def uncopied(connection: Connection, task: str, place: str, now: datetime) -> li
             Work(str(row["state"])) if row["state"] else None,
             reason_of(row["reason"]),
             str(row["lease_owner"]) if row["lease_owner"] else None,
+            row["lease_until"],  # type: ignore[arg-type]
             row["updated"],  # type: ignore[arg-type]
         )
         for row in fetch(connection, _UNCOPIED, [task, place, now])

@@ -51,9 +51,7 @@ class Task:
 
     def is_free(self, owner: str, now: datetime) -> bool:
         """True when this owner may take it now."""
-        if self.lease_owner is None or self.lease_owner == owner:
-            return True
-        return self.lease_until is None or self.lease_until <= now or is_gone(self.lease_owner)
+        return self.lease_owner == owner or not is_held(self.lease_owner, self.lease_until, now)
 
     def is_due(self, now: datetime) -> bool:
         """True when it may be tried now."""
@@ -106,6 +104,11 @@ class Task:
             lease_owner=None,
             lease_until=None,
         )
+
+
+def is_held(owner: str | None, until: datetime | None, now: datetime) -> bool:
+    """True while an owner holds it: whether one of before a restart lives, its lease alone says."""
+    return owner is not None and until is not None and until > now and not is_gone(owner)
 
 
 def load(connection: Connection, task: str, media: Iterable[str]) -> dict[MediaKey, Task]:
