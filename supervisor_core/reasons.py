@@ -146,6 +146,8 @@ class Reason(StrEnum):
     STREAM_FROZEN = auto()
     STREAM_LOOPING = auto()
     STREAM_NOT_FOUND = auto()
+    RECORDER_DIED = auto()
+    SEGMENT_STUCK = auto()
 
 
 Fact = int | float | str

@@ -1,17 +1,21 @@
 """What the tests of recordings share: orders that do not wait long, and what came of them."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 from hls_server import GROUP, RATE, TOKEN, Live, numbers_in
 
+from supervisor_core.reasons import Failed, Reason
+from supervisor_core.recording.gaps import Gap
+from supervisor_core.recording.listening import Beat, Listener
 from supervisor_core.recording.pieces import Limits
 from supervisor_core.recording.recorder import Recorder
-from supervisor_core.recording.results import Order, Recording
+from supervisor_core.recording.results import Order, Recording, Segment
 from supervisor_core.recording.source import Opening, address_of
 
 WAIT_S = 30.0
@@ -32,6 +36,37 @@ def record(live: Live, folder: Path, groups: int = 10_000, **changed: Any) -> Re
 
 
 @dataclass
+class Heard:
+    """Remembers what it hears; raises `Failed(LEASE_LOST)` once `raises` says so."""
+
+    raises: Callable[[Beat], bool] = lambda beat: False
+    segments: list[Segment] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    beats: list[Beat] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def _add(self, kept: list, what: object) -> None:  # type: ignore[type-arg]
+        with self.changed:
+            kept.append(what)
+            self.changed.notify_all()
+
+    def closed(self, segment: Segment) -> None:
+        self._add(self.segments, segment)
+
+    def gap(self, gap: Gap) -> None:
+        self._add(self.gaps, gap)
+
+    def beat(self, beat: Beat) -> None:
+        self._add(self.beats, beat)
+        if self.raises(beat):
+            raise Failed(Reason.LEASE_LOST)
+
+    def wait_for(self, said: Callable[[], bool]) -> None:
+        with self.changed:
+            assert self.changed.wait_for(said, WAIT_S), "it was not told"
+
+
+@dataclass
 class Running:
     """A recording under way in a thread of its own."""
 
@@ -47,9 +82,9 @@ class Running:
 
 
 @contextmanager
-def running(order_: Order) -> Iterator[Running]:
+def running(order_: Order, listener: Listener | None = None) -> Iterator[Running]:
     """Records until it has ended, which the end of the block waits for."""
-    run = Running(Recorder(order_))
+    run = Running(Recorder(order_, listener))
     thread = threading.Thread(target=run.run)
     thread.start()
     try:
@@ -60,6 +95,16 @@ def running(order_: Order) -> Iterator[Running]:
         thread.join(WAIT_S)
     assert not run.errors, run.errors
     assert not thread.is_alive()
+
+
+def source_of(recorder: int) -> psutil.Process:
+    """The process that plays the stream for a recording of this process."""
+    for child in psutil.Process(recorder).children():
+        if child.status() != psutil.STATUS_ZOMBIE and "recording.source_child" in " ".join(
+            child.cmdline()
+        ):
+            return child
+    raise AssertionError("no source runs")
 
 
 def paths_of(recording: Recording) -> list[Path]:

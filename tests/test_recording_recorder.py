@@ -5,34 +5,25 @@ import signal
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 from hls_server import GROUP, RATE, Live, counting, drawn
 from recording_parts import (
     WAIT_S,
+    Heard,
     holds_a_secret,
     numbers_recorded,
     order,
     paths_of,
     record,
     running,
+    source_of,
 )
 
 from supervisor_core.media.files import PART_SUFFIX
-from supervisor_core.reasons import Failed, Reason
+from supervisor_core.reasons import Reason
 from supervisor_core.recording.progress import State
 from supervisor_core.recording.results import Recording
 from supervisor_core.recording.segment_file import Ending
-
-
-def source_of(test: int) -> psutil.Process:
-    """The process that plays the stream for a recording of this process."""
-    for child in psutil.Process(test).children():
-        if child.status() != psutil.STATUS_ZOMBIE and "recording.source_child" in " ".join(
-            child.cmdline()
-        ):
-            return child
-    raise AssertionError("no source runs")
 
 
 def is_whole(recording: Recording, frames: int) -> bool:
@@ -152,14 +143,14 @@ def test_another_clock_in_the_stream_begins_another_segment(tmp_path: Path) -> N
 
 
 def test_a_picture_that_stands_still_is_frozen(tmp_path: Path) -> None:
-    heard: list[State] = []
-    with Live(drawn((7,) * 20 * GROUP), step=5).open() as live:
-        wanted = order(live, tmp_path, frozen_s=2.0)
-        with running(wanted) as run:
-            run.recorder._on_state = heard.append
+    heard = Heard()
+    with (
+        Live(drawn((7,) * 20 * GROUP), step=5).open() as live,
+        running(order(live, tmp_path, frozen_s=2.0), heard) as run,
+    ):
+        heard.wait_for(lambda: State.FROZEN in [beat.state for beat in heard.beats])
     (recording,) = run.result
     assert [segment.state for segment in recording.segments] == [State.FROZEN]
-    assert heard[:1] == [State.FROZEN]
 
 
 def test_content_that_comes_again_is_looping(tmp_path: Path) -> None:
@@ -210,9 +201,10 @@ def test_a_playlist_can_not_lead_elsewhere(named: str, tmp_path: Path) -> None:
     def playlist(base: str) -> str:
         return f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{named}\n"
 
-    with Live(counting(GROUP), playlist=playlist).open() as live, pytest.raises(Failed) as failure:
-        record(live, tmp_path)
-    assert failure.value.reason is Reason.ADDRESS_FORBIDDEN
+    with Live(counting(GROUP), playlist=playlist).open() as live:
+        recording = record(live, tmp_path)
+    assert (recording.ending, recording.segments) == (Ending.FORBIDDEN, [])
+    assert recording.reason is Reason.ADDRESS_FORBIDDEN
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".log"] == []
 
 
@@ -222,9 +214,10 @@ def test_nor_can_a_key_or_a_map(tag: str, tmp_path: Path) -> None:
         line = tag.format("http://127.0.0.1:9/key")
         return f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-{line}\n#EXTINF:1,\n{base}/0.ts\n"
 
-    with Live(counting(GROUP), playlist=playlist).open() as live, pytest.raises(Failed) as failure:
-        record(live, tmp_path)
-    assert failure.value.reason is Reason.ADDRESS_FORBIDDEN
+    with Live(counting(GROUP), playlist=playlist).open() as live:
+        recording = record(live, tmp_path)
+    assert (recording.ending, recording.segments) == (Ending.FORBIDDEN, [])
+    assert recording.reason is Reason.ADDRESS_FORBIDDEN
 
 
 def test_every_file_is_in_name_order_and_whole(tmp_path: Path) -> None:

@@ -238,3 +238,15 @@ def test_a_clock_that_stands_still_counts_nothing() -> None:
     clock = Clock()
     assert [clock.take(5) for _ in range(10)] == [None] * 10
     assert clock.elapsed_s == 0
+
+
+@pytest.mark.parametrize("left", ["a.b_000007.ts", "a.b_000007.ts.part"])
+def test_the_numbers_of_a_name_go_on(left: str, tmp_path: Path) -> None:
+    for name in (left, "a.b_000003.ts", "axb_000009.ts", "a.b_000011.txt"):
+        (tmp_path / name).write_bytes(b"")
+    folder = Folder(tmp_path, "a.b")
+    files = [folder.next_file(), folder.next_file()]
+    for file in files:
+        file.abandon()
+    assert [file.final.name for file in files] == ["a.b_000008.ts", "a.b_000009.ts"]
+    assert folder.number == 9

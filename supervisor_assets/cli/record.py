@@ -13,6 +13,7 @@ from supervisor_assets.cli.codes import code_of
 from supervisor_assets.cli.edge import Usage, warn
 from supervisor_core.reasons import Reason
 from supervisor_core.recording.gaps import Gap
+from supervisor_core.recording.listening import Beat, Silent
 from supervisor_core.recording.progress import State
 from supervisor_core.recording.recorder import Recorder
 from supervisor_core.recording.results import Recording, Segment, order_of
@@ -33,7 +34,7 @@ def run(
     order = order_of(
         address, folder.absolute(), Settings.load(), duration_s=duration_s, length_s=length_s
     )
-    recorder = Recorder(order, on_state=_tell)
+    recorder = Recorder(order, _Told())
     _end_in_good_order(recorder)
     recording = recorder.run()
     _print(recording, as_json=as_json)
@@ -54,9 +55,17 @@ def _end_in_good_order(recorder: Recorder) -> None:
         signal.signal(number, stop)
 
 
-def _tell(state: State) -> None:
-    if reason := _STATES.get(state):
-        warn(reason, f"{reason}: {reason.sentence}")
+class _Told(Silent):
+    """Tells when the stream freezes or loops."""
+
+    def __init__(self) -> None:
+        self._state = State.OK
+
+    def beat(self, beat: Beat) -> None:
+        """Tells it once, until the state changes."""
+        if beat.state is not self._state and (reason := _STATES.get(beat.state)):
+            warn(reason, f"{reason}: {reason.sentence}")
+        self._state = beat.state
 
 
 def report(recording: Recording) -> dict[str, Any]:

@@ -23,12 +23,26 @@ class Gap:
 
 
 class Gaps:
-    """Collects the gaps of a recording; `last_s` is when media came last."""
+    """Collects the gaps of a recording; one that goes on with another begins when that ended.
 
-    def __init__(self) -> None:
+    A gap is as long as it lasted, even when this machine's clock was set meanwhile.
+    """
+
+    def __init__(self, last_s: float | None = None) -> None:
         self.found: list[Gap] = []
-        self.last_s = time.time()
-        self._reason: Reason | None = None
+        away_s = 0.0 if last_s is None else max(0.0, time.time() - last_s)
+        self._moved_at = time.monotonic() - away_s
+        self._reason = None if last_s is None else Reason.RECORDER_DIED
+
+    @property
+    def away_s(self) -> float:
+        """For how long no media have come."""
+        return time.monotonic() - self._moved_at
+
+    @property
+    def last_s(self) -> float:
+        """When media came last."""
+        return time.time() - self.away_s
 
     def interrupt(self, reason: Reason) -> None:
         """From the last media on there are none; the first reason counts until some come."""
@@ -36,14 +50,14 @@ class Gaps:
 
     def resume(self, jumps: Iterable[Jump]) -> None:
         """Media have come, with these jumps of their clock."""
-        now_s, left = time.time(), list(jumps)
+        now_s, start_s, left = time.time(), self.last_s, list(jumps)
         if self._reason:
             first = left.pop(0) if left else Jump(0.0)
-            self.found.append(Gap(self.last_s, now_s, self._reason, first.missing_s))
+            self.found.append(Gap(start_s, now_s, self._reason, first.missing_s))
         for jump in left:
             start_s = now_s - (jump.missing_s or 0.0)
             self.found.append(Gap(start_s, now_s, Reason.STREAM_JUMPED, jump.missing_s))
-        self._reason, self.last_s = None, now_s
+        self._reason, self._moved_at = None, time.monotonic()
 
     def finish(self) -> None:
         """The recording is over while media were still missing."""

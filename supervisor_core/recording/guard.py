@@ -27,13 +27,14 @@ _NEVER = frozenset(
 
 
 class Outcome(IntEnum):
-    """How a source ended, as its exit code; any other means that it died."""
+    """How a source ended, or what a look at it showed, as exit code; any other: it died."""
 
     ENDED = 0
     CLOSED = 10
     NOT_FOUND = 11
     FORBIDDEN = 12
     BROKEN = 13
+    LIVE = 14
 
 
 def stand_guard(url: str, hosts: Iterable[str] = ()) -> None:

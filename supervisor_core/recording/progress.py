@@ -34,12 +34,13 @@ class Pace:
     @property
     def limit_s(self) -> float:
         """How long nothing new may come."""
-        return max(self._stall_s, _LONGEST_FACTOR * min(self._longest_s, _PAUSES_KEPT_S))
+        longest_s = _LONGEST_FACTOR * min(self._longest_s, _PAUSES_KEPT_S)
+        return max(self._stall_s, longest_s) + (_START_S if self._starting else 0.0)
 
     @property
     def stalled(self) -> bool:
         """True when media have stayed away for longer than that."""
-        return self._now() - self.moved_at > self.limit_s + (_START_S if self._starting else 0.0)
+        return self._now() - self.moved_at > self.limit_s
 
     def start(self) -> None:
         """A source was opened: its first media may take as long as any pause."""

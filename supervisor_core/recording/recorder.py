@@ -12,21 +12,21 @@ between is written down.
     stream is not found, from the start     the recording ends         STREAM_NOT_FOUND
     stream is not found, later              opened again for `gone_s`, then as above
     playlist names a forbidden place        the recording ends         ADDRESS_FORBIDDEN
+    this process died, another one goes on  gap                        RECORDER_DIED
 """
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
-from supervisor_core.reasons import Failed, Reason
+from supervisor_core.reasons import Reason
+from supervisor_core.recording.account import Account
 from supervisor_core.recording.gaps import Gaps
 from supervisor_core.recording.guard import Outcome
-from supervisor_core.recording.inspection import Inspected
 from supervisor_core.recording.inspector import Inspector
+from supervisor_core.recording.listening import Beat, Listener, Silent
 from supervisor_core.recording.progress import Pace, Repeats, State, Stillness
-from supervisor_core.recording.results import Order, Recording, Segment
+from supervisor_core.recording.results import Order, Recording
 from supervisor_core.recording.segment_file import Closed, Ending, Folder, salvage
 from supervisor_core.recording.segmenter import Segmenter
 from supervisor_core.recording.source import Source
@@ -41,26 +41,26 @@ _REASONS = {
     Ending.DIED: Reason.SOURCE_DIED,
     Ending.STALLED: Reason.SOURCE_STALLED,
     Ending.NOT_FOUND: Reason.STREAM_NOT_FOUND,
+    Ending.FORBIDDEN: Reason.ADDRESS_FORBIDDEN,
     Ending.CANCELLED: Reason.CANCELLED,
 }
-OnState = Callable[[State], None]
 
 
 class Recorder:
-    """One recording, from its first source to its last segment.
+    """One recording, from its first source to its last segment."""
 
-    `on_state` hears when the stream freezes and when it moves again.
-    """
-
-    def __init__(self, order: Order, on_state: OnState | None = None) -> None:
-        self._order, self._on_state = order, on_state
+    def __init__(self, order: Order, listener: Listener | None = None) -> None:
+        self._order = order
         self._stopped, self._over = threading.Event(), Ending.DURATION
-        self._folder = Folder(order.folder)
+        self._folder = Folder(order.folder, order.name)
         self._log = SourceLog(order.folder / LOG)
         self._segmenter = Segmenter(self._folder, order.limits)
-        self._gaps, self._pace = Gaps(), Pace(order.stall_s, time.monotonic)
+        self._gaps, self._pace = Gaps(order.last_s), Pace(order.stall_s, time.monotonic)
+        self._inspector = Inspector(order.inspect_base_s, order.inspect_rate, order.grace_s)
+        repeats = Repeats(order.frozen_s)
+        self._account = Account(listener or Silent(), self._inspector, self._gaps, repeats)
         self._stillness, self._state = Stillness(order.frozen_s), State.OK
-        self._closed: list[tuple[Closed, Future[Inspected]]] = []
+        self._source: Source | None = None
         self._sources = self._tries = 0
         self._fresh = False  # whether this source brought anything new
         self._until = float("inf")
@@ -78,40 +78,59 @@ class Recorder:
     def run(self) -> Recording:
         """Records, and returns when every segment was decoded.
 
-        Raises `Failed`: ITEM_BUSY when another recorder is in the folder, ADDRESS_FORBIDDEN,
-        CHILD_SPAWN_FAILED, KILL_FAILED; OSError when the disk is full or broken. What was recorded
-        until then stays, as segments or as `.part` files for the next recorder to salvage.
+        Raises `Failed`: ITEM_BUSY when another recorder is in the folder, CHILD_SPAWN_FAILED,
+        KILL_FAILED; OSError when the disk is full or broken; whatever the listener raised. What was
+        recorded until then stays, as segments or as `.part` files for the next recorder to salvage.
         """
         order = self._order
         with ExitStack() as stack:
             stack.enter_context(self._folder.alone())
-            inspector = Inspector(order.inspect_base_s, order.inspect_rate, order.grace_s)
-            stack.enter_context(inspector)
-            for closed in salvage(order.folder):
-                self._inspect(inspector, closed)
-            self._until = time.monotonic() + (order.duration_s or float("inf"))
+            stack.enter_context(self._inspector)
             stack.callback(self._segmenter.abandon)
-            ending = self._record(inspector)
-            self._collect(inspector)
-            self._gaps.finish()
-            return self._result(ending)
+            self._until = time.monotonic() + (order.duration_s or float("inf"))
+            try:
+                for closed in salvage(order.folder):
+                    self._inspect(closed)
+                ending = self._record()
+                self._finish()
+            except BaseException as error:
+                self._end_after(error)
+                raise
+        reason = _REASONS.get(ending)
+        return Recording(self._account.segments, self._gaps.found, ending, reason, self._sources)
 
-    def _record(self, inspector: Inspector) -> Ending:
+    def _record(self) -> Ending:
         while True:
-            ending = self._close(self._play(inspector))
+            ending = self._play()
+            self._segmenter.end(ending)
+            self._collect()
             if ending not in _AGAIN or self._gone(ending):
                 return ending
             self._gaps.interrupt(_REASONS[ending])
             if not self._pause():
                 return self._over
 
-    def _close(self, ending: Ending) -> Ending:
-        self._segmenter.end(ending)
-        return ending
+    def _finish(self) -> None:
+        """Waits until all segments are decoded, and has all of it told."""
+        self._gaps.finish()
+        self._collect()
+        while self._account.pending:
+            self._account.wait(_READ_S)
+            self._beat()
+        self._account.tell()
+        self._account.beat(self._state_now())
 
-    def _play(self, inspector: Inspector) -> Ending:
+    def _end_after(self, error: BaseException) -> None:
+        """Leaves good order behind something that must not be held up for long."""
+        with suppress(OSError):
+            self._segmenter.end(Ending.CANCELLED)
+        if isinstance(error, Exception) and self._account.heard:
+            with suppress(Exception):  # the first error is the one to be told
+                self._finish()
+
+    def _play(self) -> Ending:
         """Reads one source to its end and says what that was."""
-        source = Source(self._order.opening, self._log, back_s=self._back_s())
+        self._source = source = Source(self._order.opening, self._log, back_s=self._back_s())
         self._sources += 1
         self._tries += 1
         self._fresh = False
@@ -120,18 +139,19 @@ class Recorder:
         try:
             while ending is None:
                 self._take(source.read(_READ_S))
-                self._collect(inspector)
-                self._beat(inspector)
+                self._collect()
+                self._beat()
                 ending = self._why_stop(source)
         finally:
+            self._source = None
             outcome = source.end()
         return self._how_ended(outcome) if source.over else ending
 
     def _back_s(self) -> float | None:
         """How far back a source has to begin so that nothing is lost that can still be had."""
-        if not self._segmenter.clock.elapsed_s:
+        if not self._segmenter.clock.elapsed_s and self._order.last_s is None:
             return None
-        return time.time() - self._gaps.last_s + _OVERLAP_S
+        return self._gaps.away_s + _OVERLAP_S
 
     def _take(self, chunk: bytes) -> None:
         if not chunk:
@@ -151,8 +171,7 @@ class Recorder:
 
     def _how_ended(self, outcome: Outcome | None) -> Ending:
         if outcome is Outcome.FORBIDDEN:
-            self._segmenter.end(Ending.DIED)
-            raise Failed(Reason.ADDRESS_FORBIDDEN)
+            return Ending.FORBIDDEN
         if outcome is Outcome.NOT_FOUND:
             return Ending.NOT_FOUND
         # A stream that does not tell its end has ended when it brings nothing new once more.
@@ -162,49 +181,52 @@ class Recorder:
     def _gone(self, ending: Ending) -> bool:
         if ending is not Ending.NOT_FOUND:
             return False
-        if not self._closed and not self._segmenter.closed:
+        if self._account.empty:
             return self._tries >= _FIRST_TRIES
-        return time.time() - self._gaps.last_s > self._order.gone_s
+        return self._gaps.away_s > self._order.gone_s
 
     def _pause(self) -> bool:
         """Waits before the next source; false when the recording is over meanwhile."""
-        wait_s = min(
-            self._order.retry_longest_s,
-            self._order.retry_first_s * 2.0 ** min(max(0, self._tries - 1), 30),
-        )
-        self._stopped.wait(max(0.0, min(wait_s, self._until - time.monotonic())))
+        wait_s = self._order.retry_first_s * 2.0 ** min(max(0, self._tries - 1), 30)
+        over_at = time.monotonic() + min(wait_s, self._order.retry_longest_s)
+        while (left_s := min(over_at, self._until) - time.monotonic()) > 0:
+            if self._stopped.wait(min(left_s, _READ_S)):
+                return False
+            self._beat()
         return not self._stopped.is_set() and time.monotonic() < self._until
 
-    def _collect(self, inspector: Inspector) -> None:
+    def _collect(self) -> None:
         """Hands over what was closed, to be decoded."""
         closed, self._segmenter.closed = self._segmenter.closed, []
         for one in closed:
-            self._inspect(inspector, one)
+            self._inspect(one)
+        self._account.tell()
 
-    def _inspect(self, inspector: Inspector, closed: Closed) -> None:
-        self._closed.append((closed, inspector.segment(closed, self._order.limits.length_s)))
+    def _inspect(self, closed: Closed) -> None:
+        self._account.add(closed, self._order.limits.length_s)
 
-    def _beat(self, inspector: Inspector) -> None:
+    def _beat(self) -> None:
         """Now and then: what was written survives a power cut, and the picture is looked at."""
-        picture = inspector.seen()
+        self._account.tell()
+        picture = self._inspector.seen()
         if picture is not None:
-            self._tell(self._stillness.see(picture, self._segmenter.clock.elapsed_s))
+            self._state = self._stillness.see(picture, self._segmenter.clock.elapsed_s)
         if time.monotonic() < self._beat_at:
             return
         self._beat_at = time.monotonic() + self._order.heartbeat_s
         self._segmenter.sync()
-        if self._segmenter.last_key and self._segmenter.writing:
-            inspector.picture(self._segmenter.last_key)
+        if self._segmenter.last_key and self._segmenter.number:
+            self._inspector.picture(self._segmenter.last_key)
+        self._account.beat(self._state_now())
 
-    def _tell(self, state: State) -> None:
-        if state is not self._state and self._on_state:
-            self._on_state(state)
-        self._state = state
-
-    def _result(self, ending: Ending) -> Recording:
-        repeats, segments = Repeats(self._order.frozen_s), []
-        for closed, future in self._closed:
-            seen = future.result()
-            length_s = (seen.last_s or 0.0) - (seen.first_s or 0.0)
-            segments.append(Segment(closed, seen, repeats.judge(seen.pictures, length_s)))
-        return Recording(segments, self._gaps.found, ending, _REASONS.get(ending), self._sources)
+    def _state_now(self) -> Beat:
+        return Beat(
+            self._segmenter.clock.elapsed_s,
+            self._segmenter.written_bytes,
+            self._sources,
+            self._gaps.last_s,
+            self._account.state if self._state is State.OK else self._state,
+            self._segmenter.number,
+            self._source.pid if self._source else None,
+            self._pace.limit_s,
+        )

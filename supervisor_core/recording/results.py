@@ -15,11 +15,19 @@ from supervisor_core.settings import Settings
 
 @dataclass(frozen=True)
 class Order:
-    """One recording: what to open, where its segments go, for how long; times in seconds."""
+    """One recording: what to open, where its segments go, for how long; times in seconds.
+
+    It goes on with what lies in the folder, or with `after`, the last segment of a recording that
+    lies elsewhere. With a `name` its files bear that name and the numbers after the highest there.
+    `last_s` is when media came last, by this machine's clock: from then on they are missing.
+    """
 
     opening: Opening
     folder: Path
     duration_s: float | None = None
+    name: str | None = None
+    after: Path | None = None
+    last_s: float | None = None
     limits: Limits = field(default_factory=Limits)
     stall_s: float = 120.0
     frozen_s: float = 120.0
@@ -51,8 +59,8 @@ def order_of(
     return Order(
         opening,
         folder,
-        duration_s,
-        limits,
+        duration_s=duration_s,
+        limits=limits,
         stall_s=settings.recording_stall_s,
         frozen_s=settings.recording_frozen_s,
         heartbeat_s=settings.recording_heartbeat_s,

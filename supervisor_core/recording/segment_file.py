@@ -6,6 +6,7 @@ it the final name later.
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Ending(StrEnum):
     DURATION = auto()
     NOT_FOUND = auto()
     CANCELLED = auto()
+    FORBIDDEN = auto()
     SALVAGED = auto()
 
 
@@ -46,17 +48,26 @@ class Closed:
 
 
 class Folder:
-    """Where the segments of one recording go: named by its start and a number, in name order."""
+    """Where the segments of one recording go: `<name>_<number>.ts`, in name order.
 
-    def __init__(self, path: Path, started: datetime | None = None) -> None:
+    Numbers go on after the highest there. Without a name of its own a recording is named by its
+    start.
+    """
+
+    def __init__(self, path: Path, name: str | None = None) -> None:
         self.path = path
-        self._prefix = f"{started or datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
-        self._count = 0
+        self.number = 0  # of the last file
+        self._name = name or f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+        self._pattern = re.compile(re.escape(f"{self._name}_") + r"(\d+)\.ts(\.part)?")
 
     def next_file(self) -> "SegmentFile":
         """Opens the next segment."""
-        self._count += 1
-        return SegmentFile(self.path / f"{self._prefix}_{self._count:06d}{SUFFIX}")
+        self.number = (self.number or self._highest()) + 1
+        return SegmentFile(self.path / f"{self._name}_{self.number:06d}{SUFFIX}")
+
+    def _highest(self) -> int:
+        found = (self._pattern.fullmatch(path.name) for path in self.path.iterdir())
+        return max((int(name[1]) for name in found if name), default=0)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -89,12 +100,14 @@ class SegmentFile:
         self._waiting.append(packet)
         self.size_bytes += len(packet)
 
-    def write(self) -> None:
-        """Writes what was added; raises OSError when the disk is full or broken."""
+    def write(self) -> int:
+        """Writes what was added, so many bytes; raises OSError when the disk is full or broken."""
         rest = memoryview(b"".join(self._waiting))
+        size_bytes = len(rest)
         self._waiting.clear()
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
+        return size_bytes
 
     def sync(self) -> None:
         """Makes what was written survive a power cut."""

@@ -31,14 +31,14 @@ class Segmenter:
     """Takes the bytes of a stream in the order they come; `closed` and `jumps` are for the taking.
 
     `skipped_bytes` were no packets or came before the first key frame, `again_bytes` were recorded
-    already. Raises OSError when the disk is full or broken.
+    already, `written_bytes` are on the disk. Raises OSError when the disk is full or broken.
     """
 
     def __init__(self, folder: Folder, limits: Limits) -> None:
         self.clock = Clock()
         self.closed: list[Closed] = []
         self.jumps: list[Jump] = []
-        self.again_bytes = self.skipped_bytes = 0
+        self.again_bytes = self.skipped_bytes = self.written_bytes = 0
         self.last_key: Place | None = None
         self._folder, self._limits = folder, limits
         self._finder, self._tables, self._keys = PacketFinder(), Tables(), KnownKeys()
@@ -49,9 +49,9 @@ class Segmenter:
         self._asked: Ending | None = None
 
     @property
-    def writing(self) -> bool:
-        """True while a segment is open."""
-        return self._file is not None
+    def number(self) -> int | None:
+        """That of the segment being written."""
+        return self._folder.number if self._file else None
 
     def feed(self, chunk: bytes) -> None:
         """Takes the next bytes and hands them to the system, which a kill does not take back."""
@@ -94,7 +94,7 @@ class Segmenter:
         for packet in packets:
             self._take(packet, pid_of(packet))
         for file in self._files():
-            file.write()
+            self.written_bytes += file.write()
 
     def _take(self, packet: bytes, pid: int) -> None:
         is_table = self._tables.take(packet, pid)

@@ -12,7 +12,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from supervisor_core.guardian import python_command
@@ -31,10 +31,16 @@ _CODES = frozenset(Outcome)
 
 @dataclass(frozen=True)
 class Opening:
-    """What a source is to open: see `address_of`; `hosts` may be private, times in seconds."""
+    """What a source is to open: see `address_of`; `hosts` may be private, times in seconds.
+
+    One of the `proxies` (`http://host:port`, or "" for none) is used at a time; `quality` is a name
+    that streamlink gives a variant.
+    """
 
     address: str
     hosts: frozenset[str] = frozenset()
+    proxies: tuple[str, ...] = ("",)
+    quality: str = "best"
     connect_s: float = 10.0
     silence_s: float = 120.0
 
@@ -63,17 +69,9 @@ class Source:
     def __init__(self, opening: Opening, log: SourceLog, *, back_s: float | None = None) -> None:
         self.over = False
         self._log = log
-        order = {
-            "url": opening.address,
-            "hosts": sorted(opening.hosts),
-            "connect_s": opening.connect_s,
-            "silence_s": 2 * opening.silence_s,
-            "back_s": back_s,
-        }
-        self._process = _start()
+        self._process = start(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.pid = self._process.pid
-        with contextlib.suppress(BrokenPipeError), _pipe(self._process.stdin) as stdin:
-            stdin.write(json.dumps(order).encode() + b"\n")
+        send(self._process, order_of(opening) | {"back_s": back_s})
         self._out, self._err = _pipe(self._process.stdout), _pipe(self._process.stderr)
         for pipe in (self._out, self._err):
             os.set_blocking(pipe.fileno(), False)
@@ -119,19 +117,36 @@ class Source:
                 self._err.close()
 
 
-def _start() -> "subprocess.Popen[bytes]":
+def order_of(opening: Opening) -> dict[str, Any]:
+    """What the process that opens a stream has to know."""
+    return {
+        "url": opening.address,
+        "hosts": sorted(opening.hosts),
+        "connect_s": opening.connect_s,
+        "silence_s": 2 * opening.silence_s,
+    }
+
+
+def start(stdout: int, stderr: int) -> "subprocess.Popen[bytes]":
+    """Starts that process, which waits for its order."""
     try:
         return subprocess.Popen(
             python_command("recording.source_child", ["-P"], os.getpid()),
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
             bufsize=0,
             start_new_session=True,
             env=_environment(os.environ),
         )
     except OSError as error:
         raise Failed(Reason.CHILD_SPAWN_FAILED, errno=error.errno or 0) from None
+
+
+def send(process: "subprocess.Popen[bytes]", order: Mapping[str, Any]) -> None:
+    """Gives it its order; no address stands in the list of processes."""
+    with contextlib.suppress(BrokenPipeError), _pipe(process.stdin) as stdin:
+        stdin.write(json.dumps(order).encode() + b"\n")
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from streamlink.logger import basicConfig
 from streamlink.session.session import Streamlink
 from streamlink.stream.hls.hls import HLSStream, HLSStreamReader, HLSStreamWorker
-from streamlink.stream.hls.m3u8 import M3U8Parser
+from streamlink.stream.hls.m3u8 import M3U8Parser, parse_m3u8
 
 from supervisor_core.processes import die_with_parent
 from supervisor_core.recording.guard import NoSuchScheme, Outcome, refuse, stand_guard
@@ -69,8 +69,7 @@ def main() -> None:
     try:
         stand_guard(url, order["hosts"])
         session = _session(order)
-        play = _play_hls if kind == "hls" else _play_http
-        outcome = play(session, url)
+        outcome = _WAYS[kind, bool(order.get("probe"))](session, url)
     except BrokenPipeError:
         outcome = Outcome.BROKEN
     except Exception as error:  # noqa: BLE001 - the edge of the process
@@ -80,7 +79,7 @@ def main() -> None:
 
 
 def _session(order: dict[str, Any]) -> Streamlink:
-    _Worker.back_s = order["back_s"]
+    _Worker.back_s = order.get("back_s")
     session = Streamlink(plugins_builtin=False)
     options = {
         "stream-segmented-queue-deadline": 0,  # a playlist that stands still has not ended
@@ -98,10 +97,13 @@ def _session(order: dict[str, Any]) -> Streamlink:
     return session
 
 
-def _play_hls(session: Streamlink, url: str) -> Outcome:
+def _hls(session: Streamlink, url: str) -> Any:
     streams = _Stream.parse_variant_playlist(session, url)
-    stream: Any = max(streams.values(), key=_weight) if streams else _Stream(session, url)
-    reader = stream.open()
+    return max(streams.values(), key=_weight) if streams else _Stream(session, url)
+
+
+def _play_hls(session: Streamlink, url: str) -> Outcome:
+    reader = _hls(session, url).open()
     _copy(lambda: reader.read(_CHUNK_BYTES))
     worker = reader.worker
     complete = worker.playlist_end is not None and worker.sequence > worker.playlist_end
@@ -119,12 +121,36 @@ def _weight(stream: Any) -> tuple[float, float]:
     return (size.width * size.height if size else 0, (told[0].bandwidth or 0) if told else 0)
 
 
+def _look_hls(session: Streamlink, url: str) -> Outcome:
+    answer = session.http.get(_hls(session, url).url)
+    answer.encoding = "utf-8"
+    playlist = parse_m3u8(answer, parser=_Parser)
+    if playlist.is_endlist or playlist.playlist_type == "VOD":
+        return Outcome.ENDED
+    return Outcome.LIVE if playlist.segments else Outcome.BROKEN
+
+
 def _play_http(session: Streamlink, url: str) -> Outcome:
     response = session.http.get(url, stream=True)
     pieces: Iterator[bytes] = response.iter_content(8192)
     _copy(lambda: next(pieces, b""))
     framed = {"content-length", "transfer-encoding"} & {name.lower() for name in response.headers}
     return Outcome.ENDED if framed else Outcome.CLOSED
+
+
+def _look_http(session: Streamlink, url: str) -> Outcome:
+    response = session.http.get(url, stream=True)
+    if "content-length" in {name.lower() for name in response.headers}:
+        return Outcome.ENDED  # it is a file
+    return Outcome.LIVE if next(response.iter_content(188), b"") else Outcome.BROKEN
+
+
+_WAYS = {
+    ("hls", False): _play_hls,
+    ("hls", True): _look_hls,
+    ("httpstream", False): _play_http,
+    ("httpstream", True): _look_http,
+}
 
 
 def _copy(read: Callable[[], bytes]) -> None:
