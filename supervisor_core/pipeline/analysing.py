@@ -2,9 +2,9 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline.asking import (
@@ -19,7 +19,7 @@ from supervisor_core.pipeline.asking import (
 from supervisor_core.pipeline.context import Context, Progress, item_progress
 from supervisor_core.pipeline.places import attempt_folder, failed_from, remove_folder
 from supervisor_core.pipeline.subjects import Subject, subjects_of, wanted_of
-from supervisor_core.pipeline.tasks import Tasks, Terms
+from supervisor_core.pipeline.tasks import TaskReport, Tasks, Terms
 from supervisor_core.reasons import Class, Failed, Reason
 from supervisor_core.states import Work
 from supervisor_core.store import Connection, analyses, gate, work
@@ -31,27 +31,13 @@ _LONGEST_WAIT_S = 30.0
 
 
 @dataclass(frozen=True)
-class AnalysisReport:
-    """What became of an intake's analyses in this call.
+class AnalysisReport(TaskReport):
+    """What became of an intake's analyses; `skipped` had ended before and rest on the same."""
 
-    `skipped` had ended before and rest on the same; `busy` are in another run's hands. `blocked`,
-    `waiting` and `failed` count by reason.
-    """
-
-    intake: IntakeKey
     done: int = 0
     degraded: int = 0
     abstained: int = 0
     skipped: int = 0
-    busy: int = 0
-    blocked: Mapping[Reason, int] = field(default_factory=dict)
-    waiting: Mapping[Reason, int] = field(default_factory=dict)
-    failed: Mapping[Reason, int] = field(default_factory=dict)
-
-    @property
-    def open(self) -> set[Reason]:
-        """Why some have no result yet."""
-        return {*self.blocked, *self.waiting, *self.failed}
 
     @property
     def results(self) -> int:
@@ -142,16 +128,13 @@ class _Analysing:
     def report(self) -> AnalysisReport:
         """The counts so far."""
         tally = self._tasks.tally
-        return AnalysisReport(
-            intake=self._intake,
+        return tally.report(
+            AnalysisReport,
+            self._intake,
             done=tally.ended[Work.DONE],
             degraded=tally.ended[Work.DEGRADED],
             abstained=tally.ended[Work.ABSTAINED],
             skipped=tally.skipped,
-            busy=tally.busy,
-            blocked=tally.reasons(Work.BLOCKED),
-            waiting=tally.reasons(Work.WAITING, Work.QUEUED),
-            failed=tally.reasons(Work.ERROR, Work.DEAD),
         )
 
     def _one(

@@ -6,15 +6,15 @@ raw media leaves the house: neither what needs no cleaning by its profile, nor w
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.pipeline.context import Context, Progress, item_progress
 from supervisor_core.pipeline.places import failed_from
-from supervisor_core.pipeline.tasks import Tasks, Terms
+from supervisor_core.pipeline.tasks import TaskReport, Tasks, Terms
 from supervisor_core.pipeline.uncopied import task_of
 from supervisor_core.pipeline.uploading import Uploading
 from supervisor_core.reasons import Class, Failed, Reason
@@ -37,28 +37,17 @@ _AGAIN = frozenset({Reason.CANCELLED, Reason.NOT_VERIFIED})
 
 
 @dataclass(frozen=True)
-class CopyReport:
-    """What became of an intake's copies in this call; `wanted` is False where no bucket is set.
+class CopyReport(TaskReport):
+    """What became of an intake's copies; `wanted` is False where no bucket is set.
 
-    `unchanged` lay there before; `raw` were left out because nobody has cleaned them. `blocked`,
-    `waiting` and `failed` count by reason.
+    `unchanged` lay there before; `raw` were left out because nobody has cleaned them.
     """
 
-    intake: IntakeKey
     wanted: bool = True
     copied: int = 0
     size_bytes: int = 0
     unchanged: int = 0
-    busy: int = 0
     raw: int = 0
-    blocked: Mapping[Reason, int] = field(default_factory=dict)
-    waiting: Mapping[Reason, int] = field(default_factory=dict)
-    failed: Mapping[Reason, int] = field(default_factory=dict)
-
-    @property
-    def open(self) -> set[Reason]:
-        """Why some are not copied yet."""
-        return {*self.blocked, *self.waiting, *self.failed}
 
 
 def copy_out(context: Context, intake: IntakeKey) -> CopyReport:
@@ -102,16 +91,13 @@ class _Copying:
     def report(self) -> CopyReport:
         """The counts so far."""
         tally = self._tasks.tally
-        return CopyReport(
-            intake=self._intake,
+        return tally.report(
+            CopyReport,
+            self._intake,
             copied=self._copied,
             size_bytes=self._size_bytes,
             unchanged=self._unchanged + tally.skipped,
-            busy=tally.busy,
             raw=self._raw,
-            blocked=tally.reasons(Work.BLOCKED),
-            waiting=tally.reasons(Work.WAITING, Work.QUEUED),
-            failed=tally.reasons(Work.ERROR, Work.DEAD),
         )
 
     def _hold_back(self, put: Task, rest: Sequence[Readable]) -> bool:

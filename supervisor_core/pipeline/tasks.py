@@ -11,9 +11,10 @@ How often and after which waits, and what is no fault of the item, are the kind'
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.pipeline.context import Context
@@ -64,6 +65,28 @@ class Terms:
         return self.shown if self.shown and reason.class_ is not Class.CONFIG else reason
 
 
+@dataclass(frozen=True)
+class TaskReport:
+    """What became of an intake's tasks in this call, whatever it is that they do.
+
+    `busy` are in another run's hands; `blocked`, `waiting` and `failed` count by reason.
+    """
+
+    intake: IntakeKey
+    busy: int = 0
+    blocked: Mapping[Reason, int] = field(default_factory=dict)
+    waiting: Mapping[Reason, int] = field(default_factory=dict)
+    failed: Mapping[Reason, int] = field(default_factory=dict)
+
+    @property
+    def open(self) -> set[Reason]:
+        """Why some have no result yet."""
+        return {*self.blocked, *self.waiting, *self.failed}
+
+
+R = TypeVar("R", bound=TaskReport)
+
+
 @dataclass
 class Tally:
     """How many tasks came to which end in this call, and why."""
@@ -82,6 +105,17 @@ class Tally:
     def reasons(self, *states: Work) -> Mapping[Reason, int]:
         """How many of these states have which reason."""
         return dict(sum((self._reasons.get(state, Counter()) for state in states), Counter()))
+
+    def report(self, kind: Callable[..., R], intake: IntakeKey, **counts: int) -> R:
+        """A report of this kind with its own counts beside those that all have."""
+        return kind(
+            intake=intake,
+            busy=self.busy,
+            blocked=self.reasons(Work.BLOCKED),
+            waiting=self.reasons(Work.WAITING, Work.QUEUED),
+            failed=self.reasons(Work.ERROR, Work.DEAD),
+            **counts,
+        )
 
 
 class Tasks:
