@@ -89,7 +89,7 @@ def test_an_intake_that_grows_is_analysed_after_however_many_runs(
         assert asked_for(tick(house, instance)) == []
         with monkeypatch.context() as patch:
             clock = SimpleNamespace(time=lambda: time.time() + FIRST_WAIT_S + 1)
-            patch.setattr("sensors.model_health.time", clock)
+            patch.setattr("sensors.requesting.time", clock)
             assert asked_for(tick(house, instance)) == asked
 
 
