@@ -15,8 +15,8 @@ from storage_parts import BUCKET
 from supervisor_core.keys import IntakeKey
 from supervisor_core.reasons import Reason
 from supervisor_core.remote import s3
-from supervisor_core.remote.parcel import Parcel
 from supervisor_core.remote.sending import send
+from supervisor_core.remote.upload_order import UploadOrder
 from supervisor_core.settings import Settings
 from supervisor_core.states import Work
 from supervisor_core.store import copies, work
@@ -108,9 +108,9 @@ def never(*_: object) -> object:
     raise AssertionError("something was sent")
 
 
-def send_and_be_killed(parcel: Parcel) -> tuple[str, ...]:
-    """Sends the first piece, then the whole run dies; this child is ended by its guardian."""
-    send(replace(parcel, pieces=parcel.pieces[:1]))
+def send_and_be_killed(order: UploadOrder) -> tuple[str, ...]:
+    """Sends the first part, then the whole run dies; this child is ended by its guardian."""
+    send(replace(order, parts=order.parts[:1]))
     os.kill(int(os.environ[VICTIM]), signal.SIGKILL)
     threading.Event().wait()
     raise AssertionError

@@ -36,7 +36,7 @@ from supervisor_core.deadline import Worker
 from supervisor_core.keys import Retried
 from supervisor_core.pipeline.copied import Standing
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.remote import parcel
+from supervisor_core.remote import upload_order
 from supervisor_core.remote.sending import measure, send
 from supervisor_core.repair import Cause
 from supervisor_core.states import Review, Verification, Work
@@ -58,7 +58,7 @@ def worker() -> Iterator[Worker]:
 
 @pytest.fixture
 def parts_of_5_mb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parcel, "PART_BYTES", PART_BYTES)
+    monkeypatch.setattr(upload_order, "PART_BYTES", PART_BYTES)
 
 
 def keys_of(house: House, key: str, prefix: str = "cleaned/") -> set[str]:
@@ -73,17 +73,17 @@ def test_verified_files_lie_there_under_their_hash_and_nothing_else(
     assert waiting(house) == [key]
     report = house.pipeline.copy_out(key)
     assert (report.copied, report.unchanged, report.open) == (2, 0, set())
-    lying = in_bucket(bucket)
-    assert set(lying) == keys_of(house, key)
-    assert sorted(lying.values()) == [text.encode() for text in house.files("cleaned")]
-    assert report.size_bytes == sum(map(len, lying.values()))
+    stored = in_bucket(bucket)
+    assert set(stored) == keys_of(house, key)
+    assert sorted(stored.values()) == [text.encode() for text in house.files("cleaned")]
+    assert report.size_bytes == sum(map(len, stored.values()))
     assert waiting(house) == []
     assert states(house, key) == {(Work.DONE, None, 1)}
-    assert {one.key for one in rows(house, key)} == set(lying)
-    for name in lying:
+    assert {one.key for one in rows(house, key)} == set(stored)
+    for name in stored:
         head = bucket.head_object(Bucket=BUCKET, Key=name, ChecksumMode="ENABLED")
         assert (head["ContentType"], head["Metadata"]) == ("image/png", {})
-        assert head["ChecksumSHA256"] == parcel.in_base64(name[-68:-4])
+        assert head["ChecksumSHA256"] == upload_order.in_base64(name[-68:-4])
         grants = bucket.get_object_acl(Bucket=BUCKET, Key=name)["Grants"]
         assert [one["Grantee"]["Type"] for one in grants] == ["CanonicalUser"]
 
@@ -314,7 +314,7 @@ def test_what_is_revoked_while_its_parts_are_sent_is_never_put_together(
 ) -> None:
     key = cleaned(house, LARGE)
 
-    def revoked(order: parcel.Parcel) -> tuple[str, ...]:
+    def revoked(order: upload_order.UploadOrder) -> tuple[str, ...]:
         etags = send(order)
         judge(house, key, review=Review.REJECTED)
         return etags
@@ -331,8 +331,8 @@ import os, sys
 from pathlib import Path
 from copy_parts import KILLED_TOOLS, PART_BYTES, VICTIM, house_copying
 from supervisor_core.deadline import Worker
-from supervisor_core.remote import parcel
-parcel.PART_BYTES = PART_BYTES
+from supervisor_core.remote import upload_order
+upload_order.PART_BYTES = PART_BYTES
 os.environ[VICTIM] = str(os.getpid())
 house = house_copying(Path(sys.argv[1]), sys.argv[2])
 house.tools, house.worker = KILLED_TOOLS, Worker()

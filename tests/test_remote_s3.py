@@ -22,7 +22,7 @@ from supervisor_core.media.ref import MediaRef, S3Object
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.remote import s3
 from supervisor_core.remote.door import Door, sweep_fetches
-from supervisor_core.remote.order import Limits, Order
+from supervisor_core.remote.fetch_order import FetchOrder, Limits
 from supervisor_core.remote.parts import fetch
 from supervisor_core.remote.s3 import Storage
 
@@ -78,7 +78,7 @@ def test_what_the_storage_knows_of_the_content_is_compared(
         with Site(lambda handler, _: send(handler, 200, CONTENT)).open() as site:
             into = work / "x.part"
             into.touch()
-            order = Order(site.url, into, Limits.of(settings()), None, checksums=expected)
+            order = FetchOrder(site.url, into, Limits.of(settings()), None, checksums=expected)
             with pytest.raises(Failed) as caught:
                 fetch(order)
             into.unlink()
@@ -131,7 +131,7 @@ def test_each_status_of_a_signed_address_has_its_reason(
     into = work / "x.part"
     into.touch()
     with Site(lambda handler, _: send(handler, status, Location="/elsewhere")).open() as site:
-        order = Order(site.url, into, Limits.of(settings(fetch_tries=2)), None, 10, '"v1"')
+        order = FetchOrder(site.url, into, Limits.of(settings(fetch_tries=2)), None, 10, '"v1"')
         with pytest.raises(Failed) as caught:
             fetch(order)
     into.unlink()
@@ -149,7 +149,7 @@ def test_a_part_that_breaks_is_brought_to_its_end(work: Path, times: int) -> Non
     into.touch()
     with Site(answer).open() as site:
         limits = Limits.of(settings(fetch_tries=3))
-        order = Order(site.url, into, limits, None, len(LARGE), '"v1"')
+        order = FetchOrder(site.url, into, limits, None, len(LARGE), '"v1"')
         if times == 1:
             assert fetch(order).sha256 == hashlib.sha256(LARGE).hexdigest()
         else:
@@ -166,7 +166,9 @@ def test_a_part_of_other_content_is_never_taken(work: Path) -> None:
     into = work / "x.part"
     into.touch()
     with Site(answer).open() as site:
-        order = Order(site.url, into, Limits.of(settings(fetch_lanes=1)), None, len(LARGE), '"v1"')
+        order = FetchOrder(
+            site.url, into, Limits.of(settings(fetch_lanes=1)), None, len(LARGE), '"v1"'
+        )
         fetch(order)
         with pytest.raises(Failed) as caught:
             fetch(order)
@@ -175,7 +177,7 @@ def test_a_part_of_other_content_is_never_taken(work: Path) -> None:
 
 
 def test_an_address_is_in_nothing_that_shows_an_order(work: Path) -> None:
-    order = Order("http://host/secret", work / "name", Limits.of(settings()), None, 1, '"tag"')
+    order = FetchOrder("http://host/secret", work / "name", Limits.of(settings()), None, 1, '"tag"')
     assert not any(word in repr(order) for word in ("secret", "name", "tag"))
 
 

@@ -16,13 +16,13 @@ import pytest
 from storage_parts import free_port, send
 
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.remote.bucket_folder import LEFT_AFTER, BucketFolder
 from supervisor_core.remote.destination import Destination
-from supervisor_core.remote.order import Limits
-from supervisor_core.remote.parcel import Parcel
+from supervisor_core.remote.fetch_order import Limits
 from supervisor_core.remote.s3 import Storage
 from supervisor_core.remote.sending import measure
 from supervisor_core.remote.sending import send as deliver
-from supervisor_core.remote.shelf import LEFT_AFTER, Shelf
+from supervisor_core.remote.upload_order import UploadOrder
 from supervisor_core.settings import Settings
 
 CONTENT = bytes(range(256)) * 1000
@@ -55,15 +55,15 @@ def storage(answer: Answer) -> Iterator[str]:
         thread.join()
 
 
-def shelf_of(url: str, **changes: object) -> Shelf:
+def folder_of(url: str, **changes: object) -> BucketFolder:
     settings = Settings(s3_endpoint=url, s3_region="us-east-1", fetch_tries=2, **changes)
-    return Shelf(Storage(settings), Destination("copies", "cleaned/"), Limits.of(settings))
+    return BucketFolder(Storage(settings), Destination("copies", "cleaned/"), Limits.of(settings))
 
 
-def parcel(folder: Path, url: str, **changes: object) -> Parcel:
+def upload(folder: Path, url: str, **changes: object) -> UploadOrder:
     source = folder / "a.mp4"
     source.write_bytes(CONTENT)
-    return shelf_of(url, **changes).whole(source, KEY, "video/mp4", measure(source, 1 << 20))
+    return folder_of(url, **changes).whole(source, KEY, "video/mp4", measure(source, 1 << 20))
 
 
 def checking(handler: BaseHTTPRequestHandler, body: bytes) -> None:
@@ -77,12 +77,12 @@ def checking(handler: BaseHTTPRequestHandler, body: bytes) -> None:
 
 def test_what_is_sent_comes_whole_and_its_checksum_fits(tmp_path: Path) -> None:
     with storage(checking) as url:
-        assert deliver(parcel(tmp_path, url)) == ('"e"',)
+        assert deliver(upload(tmp_path, url)) == ('"e"',)
 
 
 def test_what_changes_on_its_way_is_refused_by_the_storage(tmp_path: Path) -> None:
     with storage(checking) as url:
-        order = parcel(tmp_path, url)
+        order = upload(tmp_path, url)
         (tmp_path / "a.mp4").write_bytes(CONTENT[::-1])
         with pytest.raises(Failed) as caught:
             deliver(order)
@@ -122,7 +122,7 @@ ANSWERS = [
 @pytest.mark.parametrize(("answer", "reason"), ANSWERS)
 def test_every_answer_has_its_reason(tmp_path: Path, answer: Answer, reason: Reason) -> None:
     with storage(answer) as url:
-        order = parcel(tmp_path, url, fetch_silence_s=0.3, fetch_base_s=2)
+        order = upload(tmp_path, url, fetch_silence_s=0.3, fetch_base_s=2)
         with pytest.raises(Failed) as caught:
             deliver(order)
         assert caught.value.reason is reason
@@ -136,19 +136,19 @@ def test_a_broken_connection_is_tried_again(tmp_path: Path) -> None:
         (cut if len(asked) == 1 else checking)(handler, body)
 
     with storage(first_broken) as url:
-        assert deliver(parcel(tmp_path, url)) == ('"e"',)
+        assert deliver(upload(tmp_path, url)) == ('"e"',)
     assert asked == [len(CONTENT)] * 2
 
 
 def test_nobody_there_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(Failed) as caught:
-        deliver(parcel(tmp_path, f"http://127.0.0.1:{free_port()}"))
+        deliver(upload(tmp_path, f"http://127.0.0.1:{free_port()}"))
     assert caught.value.reason is Reason.STORAGE_UNREACHABLE
 
 
 def test_a_file_that_became_shorter_is_not_sent(tmp_path: Path) -> None:
     with storage(checking) as url:
-        order = parcel(tmp_path, url)
+        order = upload(tmp_path, url)
         (tmp_path / "a.mp4").write_bytes(CONTENT[:-1])
         with pytest.raises(Failed) as caught:
             deliver(order)
@@ -163,7 +163,7 @@ def test_an_address_is_signed_for_these_bytes_type_and_place_only(tmp_path: Path
         checking(handler, body)
 
     with storage(noted) as url:
-        deliver(parcel(tmp_path, url))
+        deliver(upload(tmp_path, url))
     ((path, headers),) = seen
     query = dict(parse_qsl(urlsplit(path).query))
     assert set(query["X-Amz-SignedHeaders"].split(";")) == {
@@ -233,7 +233,7 @@ def test_only_old_uploads_of_ours_are_swept(key: str, age: timedelta, left: bool
         def abort_multipart_upload(self, **which: object) -> None:
             swept.append(which)
 
-    shelf = shelf_of("http://127.0.0.1:1")
-    shelf.storage.__dict__["client"] = Client()
-    assert shelf.sweep(NOW) == left
+    folder = folder_of("http://127.0.0.1:1")
+    folder.storage.__dict__["client"] = Client()
+    assert folder.sweep(NOW) == left
     assert swept == [{"Bucket": "copies", "Key": key, "UploadId": "u"}] * left

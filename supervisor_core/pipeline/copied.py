@@ -7,11 +7,11 @@ from pathlib import PurePosixPath
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline.context import Context
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.remote.bucket_folder import BucketFolder, StoredObject
 from supervisor_core.remote.destination import Destination
-from supervisor_core.remote.order import Limits
-from supervisor_core.remote.parcel import in_base64
+from supervisor_core.remote.fetch_order import Limits
 from supervisor_core.remote.s3 import Storage
-from supervisor_core.remote.shelf import Lying, Shelf
+from supervisor_core.remote.upload_order import in_base64
 from supervisor_core.store import copies, gate, outputs
 from supervisor_core.store.copies import Copy
 from supervisor_core.store.gate import Readable
@@ -49,7 +49,9 @@ def standing(context: Context, intake: IntakeKey) -> Standing:
         known = {
             (one.output, one.key): one for one in copies.load(connection, destination.bucket, media)
         }
-    looking = _Looking(Shelf(Storage(context.settings), destination, Limits.of(context.settings)))
+    looking = _Looking(
+        BucketFolder(Storage(context.settings), destination, Limits.of(context.settings))
+    )
     until_s = time.monotonic() + context.settings.fetch_base_s
     for file in files:
         if looking.reason is not None or time.monotonic() > until_s:
@@ -60,20 +62,20 @@ def standing(context: Context, intake: IntakeKey) -> Standing:
 
 
 class _Looking:
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, folder: BucketFolder) -> None:
+        self._folder = folder
         self._right = self._missing = self._different = 0
         self.reason: Reason | None = None
 
     def look(self, file: Readable, key: str, output: Output, copy: Copy | None) -> None:
         try:
-            lying = self._shelf.look(key)
+            stored = self._folder.look(key)
         except Failed as failed:
             self.reason = failed.reason
             return
-        if lying is None:
+        if stored is None:
             self._missing += 1
-        elif _is_right(lying, file, output, copy):
+        elif _is_right(stored, file, output, copy):
             self._right += 1
         else:
             self._different += 1
@@ -85,7 +87,7 @@ class _Looking:
         )
 
 
-def _is_right(lying: Lying, file: Readable, output: Output, copy: Copy | None) -> bool:
+def _is_right(stored: StoredObject, file: Readable, output: Output, copy: Copy | None) -> bool:
     """True for the size and SHA-256 of the output; in parts, those that were checked before."""
     expected = {in_base64(file.sha256), copy.checksum if copy else None} - {None}
-    return lying.size_bytes == output.size_bytes and lying.checksum in expected
+    return stored.size_bytes == output.size_bytes and stored.checksum in expected

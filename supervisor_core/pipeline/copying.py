@@ -18,10 +18,10 @@ from supervisor_core.pipeline.tasks import TaskReport, Tasks, Terms
 from supervisor_core.pipeline.uncopied import task_of
 from supervisor_core.pipeline.uploading import Uploading
 from supervisor_core.reasons import Class, Failed, Reason
+from supervisor_core.remote.bucket_folder import BucketFolder, StoredObject
 from supervisor_core.remote.destination import Destination
-from supervisor_core.remote.order import Limits
+from supervisor_core.remote.fetch_order import Limits
 from supervisor_core.remote.s3 import Storage
-from supervisor_core.remote.shelf import Lying, Shelf
 from supervisor_core.states import Cleaning, Work
 from supervisor_core.store import copies, gate, work
 from supervisor_core.store import media as media_table
@@ -137,13 +137,13 @@ class _Copying:
     def _copy(self, file: Readable, held: Task, progress: Progress | None) -> None:
         """Has the file lie there, writes that it does, and removes what it takes the place of."""
         key = self._destination.key(file.sha256, PurePosixPath(file.path).suffix[1:])
-        lying, sent = self._uploading.place(file, key, progress)
+        stored, sent = self._uploading.place(file, key, progress)
         with self._context.store.write() as connection:
             work.require_ours(connection, held)
-            copies.save(connection, [self._row(file, key, lying)])
+            copies.save(connection, [self._row(file, key, stored)])
         if sent:
             self._copied += 1
-            self._size_bytes += lying.size_bytes
+            self._size_bytes += stored.size_bytes
         else:
             self._unchanged += 1
         if self._context.settings.s3_write_delete_former:
@@ -154,20 +154,20 @@ class _Copying:
         with self._context.store.read() as connection:
             former = copies.former(connection, file.media, bucket, file.sha256)
         for copy in former:
-            self._shelf.remove(copy.key)
+            self._folder.remove(copy.key)
             with self._context.store.write() as connection:
                 copies.bury(connection, copy, self._context.now())
 
-    def _row(self, file: Readable, key: str, lying: Lying) -> Copy:
+    def _row(self, file: Readable, key: str, stored: StoredObject) -> Copy:
         return Copy(
             media=file.media,
             output=file.sha256,
             bucket=self._destination.bucket,
             key=key,
-            size_bytes=lying.size_bytes,
-            checksum=lying.checksum or "",
-            etag=lying.etag,
-            version=lying.version,
+            size_bytes=stored.size_bytes,
+            checksum=stored.checksum or "",
+            etag=stored.etag,
+            version=stored.version,
             created=self._context.now(),
         )
 
@@ -187,11 +187,11 @@ class _Copying:
         return f"{file.sha256} {self._destination.place}"
 
     @cached_property
-    def _shelf(self) -> Shelf:
-        shelf = Shelf(Storage(self._context.settings), self._destination, self._limits)
-        shelf.sweep(self._context.now())
-        return shelf
+    def _folder(self) -> BucketFolder:
+        folder = BucketFolder(Storage(self._context.settings), self._destination, self._limits)
+        folder.sweep(self._context.now())
+        return folder
 
     @cached_property
     def _uploading(self) -> Uploading:
-        return Uploading(self._context, self._shelf)
+        return Uploading(self._context, self._folder)

@@ -12,7 +12,7 @@ from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.policy import Profile
 from supervisor_core.pipeline import child
 from supervisor_core.remote import sending
-from supervisor_core.remote.parcel import Measured, Parcel
+from supervisor_core.remote.upload_order import Measured, UploadOrder
 from supervisor_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +36,6 @@ class Tools:
     ask: Callable[["Request"], "Answer"] = child.ask_model
     look: Callable[[str, str, Collection[str], float], "Health"] = child.look_at_model
     measure: Callable[[Path, int], Measured] = sending.measure
-    send: Callable[[Parcel], tuple[str, ...]] = sending.send
+    send: Callable[[UploadOrder], tuple[str, ...]] = sending.send
     sleep: Callable[[float], None] = time.sleep
     code_version: str = CODE_VERSION

@@ -2,7 +2,7 @@
 
 look      it lies there with the right size and SHA-256: nothing is sent
 ask       the gate once more: what was revoked meanwhile stays here
-send      by the child; the storage checks each piece against its SHA-256
+send      by the child; the storage checks each part against its SHA-256
 finish    parts become an object only now, after the gate was asked again
 look      the storage must show what was sent
 """
@@ -11,35 +11,37 @@ from dataclasses import dataclass
 
 from supervisor_core.pipeline.context import Context, Progress
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.remote.bucket_folder import BucketFolder, StoredObject
 from supervisor_core.remote.destination import content_type
-from supervisor_core.remote.parcel import Measured, Parcel, part_bytes
-from supervisor_core.remote.shelf import Lying, Shelf
+from supervisor_core.remote.upload_order import Measured, UploadOrder, part_bytes
 from supervisor_core.store import gate
 from supervisor_core.store.gate import Readable
 
 
 @dataclass(frozen=True)
 class Uploading:
-    """Uploads files to one shelf, one after the other."""
+    """Uploads files to one folder of a bucket, one after the other."""
 
     context: Context
-    shelf: Shelf
+    folder: BucketFolder
 
-    def place(self, file: Readable, key: str, progress: Progress | None) -> tuple[Lying, bool]:
+    def place(
+        self, file: Readable, key: str, progress: Progress | None
+    ) -> tuple[StoredObject, bool]:
         """Has the file lie under a key; returns how, and whether it had to be sent.
 
         Raises `Failed`: NOT_VERIFIED, FILE_NOT_FOUND, FILE_CHANGED (it is not what was verified),
         CHECKSUM_MISMATCH, and those of `remote.sending.send`, `Storage` and the worker.
         """
         measured = self._measure(file)
-        before = self.shelf.look(key)
+        before = self.folder.look(key)
         if before and measured.is_like(before.size_bytes, before.checksum):
             return before, False
         if len(measured.parts) == 1:
             self._send_whole(file, key, measured, progress)
         else:
             self._send_in_parts(file, key, measured, progress)
-        after = self.shelf.look(key)
+        after = self.folder.look(key)
         if after is None or not measured.is_like(after.size_bytes, after.checksum):
             raise Failed(Reason.CHECKSUM_MISMATCH, step="look again")
         return after, True
@@ -52,7 +54,7 @@ class Uploading:
             context.tools.measure,
             path,
             part_bytes(size_bytes),
-            limit_s=self.shelf.limits.total_s(size_bytes),
+            limit_s=self.folder.limits.total_s(size_bytes),
         )
         if measured.sha256 != file.sha256:
             raise Failed(Reason.FILE_CHANGED, step="measure")
@@ -62,32 +64,32 @@ class Uploading:
         self, file: Readable, key: str, measured: Measured, progress: Progress | None
     ) -> None:
         source = self.context.home.absolute(file.path)
-        parcel = self.shelf.whole(source, key, _type_of(key), measured)
+        order = self.folder.whole(source, key, _type_of(key), measured)
         self._require_still(file)
-        self._send(parcel, measured, progress)
+        self._send(order, measured, progress)
 
     def _send_in_parts(
         self, file: Readable, key: str, measured: Measured, progress: Progress | None
     ) -> None:
         self._require_still(file)
-        upload = self.shelf.begin(key, _type_of(key))
+        upload = self.folder.begin(key, _type_of(key))
         try:
             source = self.context.home.absolute(file.path)
-            parcel = self.shelf.in_parts(source, key, upload, measured)
-            etags = self._send(parcel, measured, progress)
+            order = self.folder.in_parts(source, key, upload, measured)
+            etags = self._send(order, measured, progress)
             self._require_still(file)
-            self.shelf.finish(key, upload, measured, etags)
+            self.folder.finish(key, upload, measured, etags)
         except BaseException:
-            self.shelf.abandon(key, upload)
+            self.folder.abandon(key, upload)
             raise
 
     def _send(
-        self, parcel: Parcel, measured: Measured, progress: Progress | None
+        self, order: UploadOrder, measured: Measured, progress: Progress | None
     ) -> tuple[str, ...]:
         return self.context.worker.call(
             self.context.tools.send,
-            parcel,
-            limit_s=self.shelf.limits.total_s(measured.size_bytes),
+            order,
+            limit_s=self.folder.limits.total_s(measured.size_bytes),
             on_progress=progress,
         )
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 from supervisor_core.media.files import PART_SUFFIX
 from supervisor_core.media.ref import LocalFile, MediaRef, S3Object, WebAddress
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.remote.order import Fetched, Limits, Order
+from supervisor_core.remote.fetch_order import Fetched, FetchOrder, Limits
 from supervisor_core.remote.parts import fetch
 from supervisor_core.remote.s3 import Storage
 from supervisor_core.settings import Settings
@@ -96,16 +96,16 @@ class Door:
                     raise
         raise AssertionError
 
-    def _order(self, reference: MediaRef, into: Path, limits: Limits) -> Order:
+    def _order(self, reference: MediaRef, into: Path, limits: Limits) -> FetchOrder:
         if isinstance(reference, WebAddress):
-            return Order(reference.url, into, limits, self.settings.allowed_host_names)
+            return FetchOrder(reference.url, into, limits, self.settings.allowed_host_names)
         if not isinstance(reference, S3Object):
             raise Failed(Reason.BAD_CONFIGURATION, reference="unknown kind")
         found = self.storage.find(reference)
         if found.size_bytes > limits.max_bytes:
             raise Failed(Reason.FILE_TOO_LARGE, max_bytes=limits.max_bytes)
         url = self.storage.address(reference, found, limits)
-        order = Order(url, into, limits, None, found.size_bytes, found.etag)
+        order = FetchOrder(url, into, limits, None, found.size_bytes, found.etag)
         return replace(order, checksums=found.checksums)
 
 

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.remote.order import GIGABYTE, Limits
+from supervisor_core.remote.fetch_order import GIGABYTE, Limits
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -36,7 +36,7 @@ class Pace:
         return min(left_s, longest_s)
 
 
-class Line:
+class PacedSocket:
     """A socket whose every wait ends in time; `http.client` takes it for a socket."""
 
     def __init__(self, connected: socket.socket, pace: Pace) -> None:
@@ -49,14 +49,14 @@ class Line:
         self._socket.sendall(content)
 
     def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002
-        """A reader of what comes; closing it leaves the line open for the next request."""
+        """A reader of what comes; closing it leaves the connection open for the next request."""
         return _Buffered(_Reader(self._socket, self._pace), 1 << 16)
 
     def close(self) -> None:
-        """Does nothing: `http.client` lets go of a line that is still being read."""
+        """Does nothing: `http.client` lets go of a socket that is still being read."""
 
     def end(self) -> None:
-        """Ends the line."""
+        """Ends the connection."""
         self._socket.close()
 
 

@@ -10,7 +10,7 @@ from contextlib import closing
 
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.remote.checksums import Checksums
-from supervisor_core.remote.order import Fetched, Order
+from supervisor_core.remote.fetch_order import Fetched, FetchOrder
 from supervisor_core.remote.pace import Pace
 from supervisor_core.remote.transfer import (
     CHUNK,
@@ -29,7 +29,7 @@ WHOLE_BYTES = 4 * CHUNK
 PART_BYTES = 8 * CHUNK
 
 
-def fetch(order: Order) -> Fetched:
+def fetch(order: FetchOrder) -> Fetched:
     """Fills the file of an order, which exists and is empty.
 
     Raises `Failed`: those of `web.ask`, FILE_TOO_LARGE, CHECKSUM_MISMATCH, DISK_FULL.
@@ -46,7 +46,9 @@ def fetch(order: Order) -> Fetched:
 
 
 class _InParts:
-    def __init__(self, order: Order, pace: Pace, file: int, size_bytes: int, etag: str) -> None:
+    def __init__(
+        self, order: FetchOrder, pace: Pace, file: int, size_bytes: int, etag: str
+    ) -> None:
         self._order = order
         self._pace = pace
         self._file = file

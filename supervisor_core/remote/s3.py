@@ -19,7 +19,7 @@ from typing import Any
 from supervisor_core.media.ref import S3Object
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.remote.checksums import BEST_FIRST
-from supervisor_core.remote.order import Limits
+from supervisor_core.remote.fetch_order import Limits
 from supervisor_core.settings import Settings
 
 _MD5 = re.compile('"([0-9a-f]{32})"')

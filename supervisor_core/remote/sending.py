@@ -1,6 +1,6 @@
 """Sends a file to a storage; this runs where it can be killed, and without credentials.
 
-Each piece goes to an address that is signed for it and its checksum, so that nothing else can be
+Each part goes to an address that is signed for it and its checksum, so that nothing else can be
 put there and the storage refuses what arrives damaged. Every wait has its limit.
 """
 
@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 from supervisor_core.child import report_progress
 from supervisor_core.media.files import open_regular
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.remote.pace import Line, Pace
-from supervisor_core.remote.parcel import Measured, Parcel, Piece
+from supervisor_core.remote.pace import Pace, PacedSocket
 from supervisor_core.remote.transfer import CHUNK, may_pass, tries
+from supervisor_core.remote.upload_order import Measured, UploadOrder, UploadPart
 from supervisor_core.remote.web import connect, own_headers, refusal, target
 
 _ANSWER_BYTES = 64 << 10
@@ -67,66 +67,66 @@ def measure(source: Path, part_bytes: int) -> Measured:
                 return Measured(size_bytes, whole.hexdigest(), part_bytes, tuple(parts))
 
 
-def send(parcel: Parcel) -> tuple[str, ...]:
-    """Sends all pieces in order and returns the storage's names (ETag) for them.
+def send(order: UploadOrder) -> tuple[str, ...]:
+    """Sends all parts in order and returns the storage's names (ETag) for them.
 
     Raises `Failed`: STORAGE_DENIED, STORAGE_UNREACHABLE, BAD_CONFIGURATION, CHECKSUM_MISMATCH,
     TRANSPORT_ERROR, TIMEOUT, HTTP_ERROR, FILE_CHANGED, and as `measure`.
     """
-    pace = Pace(parcel.limits)
-    total = sum(piece.size_bytes for piece in parcel.pieces)
+    pace = Pace(order.limits)
+    total = sum(part.size_bytes for part in order.parts)
     names, done = [], 0
-    with os.fdopen(open_regular(parcel.source), "rb", buffering=0) as file:
-        for piece in parcel.pieces:
-            names.append(_deliver(file.fileno(), piece, pace))
-            done += piece.size_bytes
+    with os.fdopen(open_regular(order.source), "rb", buffering=0) as file:
+        for part in order.parts:
+            names.append(_deliver(file.fileno(), part, pace))
+            done += part.size_bytes
             report_progress(done, total)
     return tuple(names)
 
 
-def _deliver(file: int, piece: Piece, pace: Pace) -> str:
-    """Sends one piece, again where the connection broke."""
+def _deliver(file: int, part: UploadPart, pace: Pace) -> str:
+    """Sends one part, again where the connection broke."""
     for last in tries(pace.limits):
         try:
-            return _put(file, piece, pace)
+            return _put(file, part, pace)
         except Failed as failed:
             if last or not may_pass(failed):
                 raise
     raise AssertionError
 
 
-def _put(file: int, piece: Piece, pace: Pace) -> str:
-    parts = urlsplit(piece.url)
-    line = connect(parts, None, pace)
+def _put(file: int, part: UploadPart, pace: Pace) -> str:
+    address = urlsplit(part.url)
+    paced = connect(address, None, pace)
     connection = HTTPConnection("-")
     connection.auto_open = 0  # it would connect by itself, to whatever address
-    connection.sock = cast(socket, line)
+    connection.sock = cast(socket, paced)
     try:
-        connection.putrequest("PUT", target(parts), skip_host=True, skip_accept_encoding=True)
-        length = {"Content-Length": str(piece.size_bytes)}
-        for name, value in (own_headers(parts) | dict(piece.headers) | length).items():
+        connection.putrequest("PUT", target(address), skip_host=True, skip_accept_encoding=True)
+        length = {"Content-Length": str(part.size_bytes)}
+        for name, value in (own_headers(address) | dict(part.headers) | length).items():
             connection.putheader(name, value)
         connection.endheaders()
-        whole = _pour(file, piece, line, pace)
+        whole = _pour(file, part, paced, pace)
         return _heard(connection, whole=whole)
     except (OSError, HTTPException, ValueError):
         raise Failed(Reason.TRANSPORT_ERROR, step="send") from None
     finally:
-        line.end()
+        paced.end()
 
 
-def _pour(file: int, piece: Piece, line: Line, pace: Pace) -> bool:
+def _pour(file: int, part: UploadPart, paced: PacedSocket, pace: Pace) -> bool:
     """Sends the bytes; false when the other side would take no more: it may have said why."""
     with suppress(OSError):
-        for content in _contents(file, piece):
-            line.sendall(content)
+        for content in _contents(file, part):
+            paced.sendall(content)
             pace.arrived(len(content))
         return True
     return False
 
 
-def _contents(file: int, piece: Piece) -> Iterator[bytes]:
-    at, end = piece.start, piece.start + piece.size_bytes
+def _contents(file: int, part: UploadPart) -> Iterator[bytes]:
+    at, end = part.start, part.start + part.size_bytes
     while at < end:
         try:
             content = os.pread(file, min(CHUNK, end - at), at)

@@ -14,7 +14,7 @@ from http.client import HTTPException, HTTPResponse
 from supervisor_core.media.files import require_free
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.remote.checksums import Checksums
-from supervisor_core.remote.order import Fetched, Limits, Order
+from supervisor_core.remote.fetch_order import Fetched, FetchOrder, Limits
 from supervisor_core.remote.pace import Pace
 from supervisor_core.remote.web import Answer, ask
 
@@ -26,7 +26,7 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _TRIED_AGAIN = frozenset({Reason.TRANSPORT_ERROR, Reason.STORAGE_UNREACHABLE})
 
 
-def require_room(order: Order, size_bytes: int) -> None:
+def require_room(order: FetchOrder, size_bytes: int) -> None:
     """Raises `Failed`: FILE_TOO_LARGE, or DISK_FULL where a file of this size has no room."""
     if size_bytes > order.limits.max_bytes:
         raise Failed(Reason.FILE_TOO_LARGE, max_bytes=order.limits.max_bytes)
@@ -84,7 +84,7 @@ def span(answer: Answer) -> tuple[int, int, int] | None:
 class InOne:
     """A transfer over one connection at a time, of a file whose size need not be known."""
 
-    def __init__(self, order: Order, pace: Pace, file: int) -> None:
+    def __init__(self, order: FetchOrder, pace: Pace, file: int) -> None:
         self._order = order
         self._pace = pace
         self._file = file

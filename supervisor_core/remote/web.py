@@ -21,8 +21,8 @@ import certifi
 
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.remote.addresses import resolve
-from supervisor_core.remote.order import NO_HEADERS, Order
-from supervisor_core.remote.pace import Line, Pace
+from supervisor_core.remote.fetch_order import NO_HEADERS, FetchOrder
+from supervisor_core.remote.pace import Pace, PacedSocket
 
 REDIRECTS = 5
 _PORTS = {"http": 80, "https": 443}
@@ -34,9 +34,9 @@ _GONE = frozenset({404, 410})
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answers, its body still to be read, on a line of its own."""
+    """What a server answers, its body still to be read, on a connection of its own."""
 
-    line: Line
+    paced: PacedSocket
     response: HTTPResponse
 
     @property
@@ -56,12 +56,12 @@ class Answer:
         return self.response.length
 
     def close(self) -> None:
-        """Ends the line, whatever is left of the body."""
+        """Ends the connection, whatever is left of the body."""
         self.response.close()
-        self.line.end()
+        self.paced.end()
 
 
-def ask(order: Order, pace: Pace, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
+def ask(order: FetchOrder, pace: Pace, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
     """Gets the address of an order and returns an answer with status 200 or 206.
 
     Raises `Failed`: ADDRESS_FORBIDDEN, FILE_NOT_FOUND, FILE_CHANGED, HTTP_ERROR, STORAGE_DENIED,
@@ -108,23 +108,23 @@ def _following(url: str, place: str) -> str:
     return following
 
 
-def _ask_once(url: str, order: Order, pace: Pace, headers: Mapping[str, str]) -> Answer:
+def _ask_once(url: str, order: FetchOrder, pace: Pace, headers: Mapping[str, str]) -> Answer:
     parts = urlsplit(url)
-    line = connect(parts, order.hosts, pace)
+    paced = connect(parts, order.hosts, pace)
     connection = HTTPConnection("-")
     connection.auto_open = 0  # it would connect by itself, to whatever address
-    connection.sock = cast(socket.socket, line)
+    connection.sock = cast(socket.socket, paced)
     try:
         connection.putrequest("GET", target(parts), skip_host=True, skip_accept_encoding=True)
         for name, value in (own_headers(parts) | dict(headers)).items():
             connection.putheader(name, value)
         connection.endheaders()
-        return Answer(line, connection.getresponse())
+        return Answer(paced, connection.getresponse())
     except (OSError, HTTPException, ValueError):
-        line.end()
+        paced.end()
         raise Failed(Reason.TRANSPORT_ERROR, step="answer") from None
     except BaseException:
-        line.end()
+        paced.end()
         raise
 
 
@@ -144,22 +144,22 @@ def own_headers(parts: SplitResult) -> dict[str, str]:
     return headers
 
 
-def connect(parts: SplitResult, hosts: frozenset[str] | None, pace: Pace) -> Line:
-    """A line to the host of an address, under TLS for https; `hosts` are those of an `Order`.
+def connect(parts: SplitResult, hosts: frozenset[str] | None, pace: Pace) -> PacedSocket:
+    """A connection to the host of an address, under TLS for https; `hosts` as in a `FetchOrder`.
 
     Raises `Failed`: ADDRESS_FORBIDDEN, HTTP_ERROR, STORAGE_UNREACHABLE, TRANSPORT_ERROR, TIMEOUT.
     """
     host, port = _place(parts)
     may_be_private = hosts is None or host in hosts
-    line: socket.socket | None = None
+    plain: socket.socket | None = None
     for family, address, _ in resolve(host, port, may_be_private=may_be_private):
-        line = _dial(family, address, port, pace)
-        if line is not None:
+        plain = _dial(family, address, port, pace)
+        if plain is not None:
             break
-    if line is None:
+    if plain is None:
         reason = Reason.STORAGE_UNREACHABLE if hosts is None else Reason.TRANSPORT_ERROR
         raise Failed(reason, step="connect")
-    return Line(_secured(line, host) if parts.scheme == "https" else line, pace)
+    return PacedSocket(_secured(plain, host) if parts.scheme == "https" else plain, pace)
 
 
 def _place(parts: SplitResult) -> tuple[str, int]:
@@ -173,23 +173,23 @@ def _dial(
     family: socket.AddressFamily, address: str, port: int, pace: Pace
 ) -> socket.socket | None:
     limit_s = pace.wait_s(pace.limits.connect_s)
-    line = socket.socket(family, socket.SOCK_STREAM)
-    line.settimeout(limit_s)
+    plain = socket.socket(family, socket.SOCK_STREAM)
+    plain.settimeout(limit_s)
     try:
-        line.connect((address, port))
+        plain.connect((address, port))
     except OSError:
-        line.close()
+        plain.close()
         return None
-    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return line
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return plain
 
 
-def _secured(line: socket.socket, host: str) -> socket.socket:
-    """The line under TLS, with the certificate checked against the name that was asked for."""
+def _secured(plain: socket.socket, host: str) -> socket.socket:
+    """The same under TLS, with the certificate checked against the name that was asked for."""
     try:
-        return _tls().wrap_socket(line, server_hostname=host, suppress_ragged_eofs=False)
+        return _tls().wrap_socket(plain, server_hostname=host, suppress_ragged_eofs=False)
     except (OSError, ValueError):
-        line.close()
+        plain.close()
         raise Failed(Reason.TRANSPORT_ERROR, step="tls") from None
 
 

@@ -48,7 +48,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Order:
+class FetchOrder:
     """One file to fetch into an existing empty one.
 
     `hosts` are those that may be private; None means that the address is the operator's own and is

@@ -14,17 +14,17 @@ from typing import Any
 
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.remote.destination import Destination
-from supervisor_core.remote.order import Limits
-from supervisor_core.remote.parcel import Measured, Parcel, Piece
+from supervisor_core.remote.fetch_order import Limits
 from supervisor_core.remote.s3 import LONGEST_SIGNED_S, Storage, told
+from supervisor_core.remote.upload_order import Measured, UploadOrder, UploadPart
 
 LEFT_AFTER = timedelta(days=1)
 _ALGORITHM = "SHA256"
 
 
 @dataclass(frozen=True)
-class Lying:
-    """An object as it lies there; `checksum` is its SHA-256 in base64, if the storage knows one.
+class StoredObject:
+    """An object as the storage shows it; `checksum` is its SHA-256 in base64, if that is known.
 
     Of an object made in parts that is the SHA-256 over those of its parts.
     """
@@ -36,14 +36,14 @@ class Lying:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class BucketFolder:
     """A destination in a storage; calls raise `Failed` as `Storage` does."""
 
     storage: Storage
     destination: Destination
     limits: Limits
 
-    def look(self, key: str) -> Lying | None:
+    def look(self, key: str) -> StoredObject | None:
         """What lies under a key; None when nothing does."""
         try:
             with told():
@@ -56,7 +56,7 @@ class Shelf:
         # In parts: "<checksum>-<number of parts>".
         checksum = head.get("ChecksumSHA256", "").partition("-")[0] or None
         size_bytes = int(head["ContentLength"])
-        return Lying(size_bytes, checksum, str(head["ETag"]), head.get("VersionId"))
+        return StoredObject(size_bytes, checksum, str(head["ETag"]), head.get("VersionId"))
 
     def begin(self, key: str, content_type: str) -> str:
         """Begins an upload in parts and returns its id."""
@@ -66,23 +66,24 @@ class Shelf:
             )
         return str(begun["UploadId"])
 
-    def whole(self, source: Path, key: str, content_type: str, measured: Measured) -> Parcel:
-        """A parcel that puts a file there in one request."""
+    def whole(self, source: Path, key: str, content_type: str, measured: Measured) -> UploadOrder:
+        """What puts a file there in one request."""
         signed = self._signed("put_object", key, measured, measured.whole, ContentType=content_type)
         headers = (*_headers(measured.whole), ("Content-Type", content_type))
-        return Parcel(source, self.limits, (Piece(signed, headers, 0, measured.size_bytes),))
+        part = UploadPart(signed, headers, 0, measured.size_bytes)
+        return UploadOrder(source, self.limits, (part,))
 
-    def in_parts(self, source: Path, key: str, upload: str, measured: Measured) -> Parcel:
-        """A parcel that puts a file's parts to an upload that was begun."""
-        pieces = []
+    def in_parts(self, source: Path, key: str, upload: str, measured: Measured) -> UploadOrder:
+        """What puts a file's parts to an upload that was begun."""
+        parts = []
         for number, checksum in enumerate(measured.parts, 1):
             start = (number - 1) * measured.part_bytes
             size_bytes = min(measured.part_bytes, measured.size_bytes - start)
             signed = self._signed(
                 "upload_part", key, measured, checksum, UploadId=upload, PartNumber=number
             )
-            pieces.append(Piece(signed, _headers(checksum), start, size_bytes))
-        return Parcel(source, self.limits, tuple(pieces))
+            parts.append(UploadPart(signed, _headers(checksum), start, size_bytes))
+        return UploadOrder(source, self.limits, tuple(parts))
 
     def finish(self, key: str, upload: str, measured: Measured, etags: Sequence[str]) -> None:
         """Makes the parts one object: only now anybody can see it."""

@@ -1,11 +1,11 @@
-"""A file that is to be sent, in pieces, each with its checksum and the address it goes to."""
+"""A file that is to be sent, each part of it with its checksum and the address it goes to."""
 
 import base64
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from supervisor_core.remote.order import Limits
+from supervisor_core.remote.fetch_order import Limits
 
 PART_BYTES = 16 << 20
 _MOST_PARTS = 10_000
@@ -38,7 +38,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Piece:
+class UploadPart:
     """One request: where it goes, what headers it must carry, and which bytes of the file."""
 
     url: str = field(repr=False)
@@ -48,12 +48,12 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """All pieces of one file; their addresses are signed."""
+class UploadOrder:
+    """All parts of one file; their addresses are signed."""
 
     source: Path = field(repr=False)
     limits: Limits
-    pieces: tuple[Piece, ...] = field(repr=False)
+    parts: tuple[UploadPart, ...] = field(repr=False)
 
 
 def in_base64(sha256: str) -> str:
