@@ -148,6 +148,8 @@ class Reason(StrEnum):
     STREAM_NOT_FOUND = auto()
     RECORDER_DIED = auto()
     SEGMENT_STUCK = auto()
+    NOT_JOINABLE = auto()
+    JOINED_DIFFERS = auto()
 
 
 Fact = int | float | str
