@@ -1,10 +1,16 @@
-"""A pipeline whose pictures are acted and whose questions go to a real server on loopback."""
+"""A pipeline whose pictures are acted and whose questions go to a real server on loopback.
+
+A module that wants the fixtures as they are here says `server = analysis_parts.server`.
+"""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+from ollama_server import OllamaServer
 from ollama_shapes import Received
 from PIL import Image
 from pipeline_parts import TOOLS, House
@@ -65,6 +71,18 @@ def _filled(schema: dict[str, Any], name: str = "") -> Any:
 def house_asking(folder: Path, url: str, **changes: object) -> House:
     tools = replace(TOOLS, choose=choose, sleep=lambda _: None)
     return House(folder, tools=tools, changes={"ollama_url": url, **SMALL, **changes})
+
+
+@pytest.fixture
+def server() -> Iterator[OllamaServer]:
+    with OllamaServer() as server:
+        server.answer = grounded
+        yield server
+
+
+@pytest.fixture
+def house(tmp_path: Path, server: OllamaServer) -> House:
+    return house_asking(tmp_path, server.url)
 
 
 def cleaned(house: House, *texts: str) -> IntakeKey:

@@ -4,13 +4,13 @@ import errno
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
+import analysis_parts
 import pytest
-from analysis_parts import cleaned, grounded, house_asking, results, task, tasks
+from analysis_parts import cleaned, results, task, tasks
 from ollama_server import Mode, OllamaServer
 from pipeline_parts import House, tries
 
@@ -23,17 +23,7 @@ from supervisor_core.store import work
 from supervisor_core.store.analyses import Analysis
 from supervisor_core.store.owners import this_process
 
-
-@pytest.fixture
-def server() -> Iterator[OllamaServer]:
-    with OllamaServer() as server:
-        server.answer = grounded
-        yield server
-
-
-@pytest.fixture
-def house(tmp_path: Path, server: OllamaServer) -> House:
-    return house_asking(tmp_path, server.url)
+server, house = analysis_parts.server, analysis_parts.house
 
 
 def meanwhile(house: House, tool: str, happens: Callable[[], object]) -> None:

@@ -5,10 +5,11 @@ import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from analysis_parts import cleaned, grounded, house_asking
@@ -19,16 +20,21 @@ from store_builders import Clock, settings_for
 
 from supervisor_assets.cli import doctor_model, health
 from supervisor_assets.cli.findings import State
+from supervisor_core import faults
 from supervisor_core.analysis import profiles
 from supervisor_core.canary import scene
 from supervisor_core.canary.outcome import Flight, Health
 from supervisor_core.deadline import Worker
 from supervisor_core.pipeline import Pipeline
+from supervisor_core.pipeline.context import Caller
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 from supervisor_core.store.owners import this_process
 from supervisor_core.store.service import landed, last_answer, service_level
 
+ROOM = {"reserve_bytes": 0}
+RAW = 'mask = "none"\nanalysis = "general"\n'
 LOOK = {"model_tries": 1, "model_total_s": 3.0, "model_health_s": 1.0}
 
 
@@ -45,18 +51,50 @@ def worker() -> Iterator[Worker]:
         yield worker
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A worker that draws the examination no second time: that takes as long as half a flight."""
+
+    worker: Caller
+    path: Path
+    overlays: tuple[scene.Overlay, ...]
+
+    def call(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
+        if function is not scene.draw:
+            return self.worker.call(function, *args, **options)
+        shutil.copy(self.path, *args)
+        return self.overlays
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory, worker: Worker) -> Drawn:
+    path = tmp_path_factory.mktemp("drawn") / "clip.mp4"
+    return Drawn(worker, path, scene.draw(path))
+
+
 @pytest.fixture
-def pipeline(tmp_path: Path, server: OllamaServer, worker: Worker) -> Pipeline:
-    settings = settings_for(tmp_path, ollama_url=server.url, reserve_bytes=0, **LOOK)
+def pipeline(tmp_path: Path, server: OllamaServer, drawn: Drawn) -> Pipeline:
+    return pipeline_by(settings_for(tmp_path, ollama_url=server.url, **ROOM, **LOOK), drawn)
+
+
+def pipeline_by(settings: Settings, worker: Caller) -> Pipeline:
     home = settings.open_home()
     return Pipeline(Store(home, settings), home, settings, worker, this_process("test"))
 
 
+def rules(pipeline: Pipeline, text: str) -> Path:
+    """Sets the operator's rules for uploads, and returns the root of the home."""
+    root = pipeline.settings.open_home().root
+    (root / "profiles").mkdir()
+    (root / "profiles" / "upload.toml").write_text(text)
+    return root
+
+
 def test_a_healthy_flight_goes_all_the_way_and_leaves_nothing(
-    pipeline: Pipeline, server: OllamaServer, tmp_path: Path
+    pipeline: Pipeline, server: OllamaServer, worker: Worker, tmp_path: Path
 ) -> None:
     server.mode = Mode.OK
-    flight = pipeline.fly_canary()
+    flight = pipeline_by(pipeline.settings, worker).fly_canary()
     assert (flight.health, flight.reason) == (Health.HEALTHY, None)
     assert set(flight.stages) == {"draw", "import", "clean", "look", "analyse"}
     home = tmp_path / "home"
@@ -70,17 +108,15 @@ def test_without_the_model_it_is_degraded_for_that_reason(
     pipeline: Pipeline, server: OllamaServer
 ) -> None:
     server.mode = Mode.REFUSED
+    rules(pipeline, RAW)
     flight = pipeline.fly_canary()
     assert (flight.health, flight.reason) == (Health.DEGRADED, Reason.BLOCKED_BY_OLLAMA)
 
 
 def test_it_flies_by_the_operators_own_rules(pipeline: Pipeline, server: OllamaServer) -> None:
     server.mode = Mode.OK
-    root = pipeline.settings.open_home().root
     shipped = Path(profiles.__file__).parent / "profiles" / "general"
-    shutil.copytree(shipped, root / "analyses" / "mine")
-    (root / "profiles").mkdir()
-    (root / "profiles" / "upload.toml").write_text('mask = "none"\nanalysis = "mine"\n')
+    shutil.copytree(shipped, rules(pipeline, RAW.replace("general", "mine")) / "analyses" / "mine")
     flight = pipeline.fly_canary()
     assert (flight.health, flight.reason) == (Health.HEALTHY, None)
 
@@ -89,6 +125,7 @@ def test_what_other_flights_have_left_is_no_fault_of_this_one(
     pipeline: Pipeline, server: OllamaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.mode = Mode.OK
+    rules(pipeline, RAW)
     monkeypatch.setenv("SUPERVISOR_RESTRICTED_KEY", "a key of the environment")
     place = pipeline.settings.open_home().work / "canary"
     place.mkdir()
@@ -101,57 +138,62 @@ def test_what_other_flights_have_left_is_no_fault_of_this_one(
 
 
 def test_a_model_that_hangs_does_not_keep_the_canary_in_the_air(
-    pipeline: Pipeline, server: OllamaServer
+    pipeline: Pipeline, server: OllamaServer, drawn: Drawn
 ) -> None:
     changes = {"canary_late_s": 1.0, "model_total_s": 600.0, "model_tries": 4}
-    settings = pipeline.settings.model_copy(update=changes)
+    rules(pipeline, RAW)
     server.mode = Mode.HEADERS_THEN_HANG
-    with Worker(grace_s=0.2) as worker:
-        home = settings.open_home()
-        ours = Pipeline(Store(home, settings), home, settings, worker, this_process("test"))
-        flight = ours.fly_canary()
+    flight = pipeline_by(pipeline.settings.model_copy(update=changes), drawn).fly_canary()
     assert (flight.health, flight.reason) == (Health.DEGRADED, Reason.TIMEOUT)
     assert flight.stages["analyse"] < 30
 
 
-class Broken:
-    """Calls in this process, but for one function that does as the test wants."""
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        ("draw", Reason.DISK_FULL),
+        ("examine", Reason.DECODE_FAILED),
+        ("clean", Reason.WORKER_CRASHED),
+    ],
+)
+def test_what_does_not_come_through_is_unhealthy_for_its_own_reason(
+    function: str, reason: Reason, pipeline: Pipeline, drawn: Drawn
+) -> None:
+    class Broken:
+        def call(self, called: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
+            if called.__name__.startswith(function):
+                raise Failed(reason)
+            return drawn.call(called, *args, **options)
 
-    def __init__(self, name: str, instead: object) -> None:
-        self.name, self.instead = name, instead
-
-    def call(self, function: object, /, *args: object, **_: object) -> object:
-        if function.__name__ != self.name:
-            return function(*args)
-        if isinstance(self.instead, Failed):
-            raise self.instead
-        return self.instead
+    flight = pipeline_by(pipeline.settings, Broken()).fly_canary()
+    assert (flight.health, flight.reason) == (Health.UNHEALTHY, reason)
+    assert not any((pipeline.settings.open_home().work / "canary").iterdir())
 
 
 @pytest.mark.parametrize(
-    ("broken", "reason"),
-    [
-        (Broken("draw", Failed(Reason.DISK_FULL)), Reason.DISK_FULL),
-        (Broken("examine", Failed(Reason.DECODE_FAILED)), Reason.NOT_VERIFIED),
-    ],
+    ("fault", "reserve_bytes"),
+    [("store.before_commit:full", 0), ("take.renamed:full", 0), ("", 1 << 60)],
 )
-def test_what_does_not_come_through_is_unhealthy(
-    broken: Broken, reason: Reason, pipeline: Pipeline
+def test_a_full_disk_is_told_as_such_wherever_it_strikes(
+    fault: str,
+    reserve_bytes: int,
+    pipeline: Pipeline,
+    drawn: Drawn,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings = pipeline.settings
-    home = settings.open_home()
-    ours = Pipeline(Store(home, settings), home, settings, broken, this_process("test"))
+    settings = pipeline.settings.model_copy(update={"reserve_bytes": reserve_bytes})
+    ours = pipeline_by(settings, drawn)
+    assert ours.service_level().ended == 0  # the store is there: the fault is for the flight's
+    faults.start_over()
+    monkeypatch.setenv(faults.VARIABLE, fault)
     flight = ours.fly_canary()
-    assert flight.health is Health.UNHEALTHY
-    assert flight.reason in (reason, Reason.DECODE_FAILED)
-    assert not any((home.work / "canary").iterdir())
+    assert (flight.health, flight.reason) == (Health.UNHEALTHY, Reason.DISK_FULL)
+    assert not any((settings.open_home().work / "canary").iterdir())
 
 
-def test_an_identifier_that_is_left_is_seen(tmp_path: Path) -> None:
-    path = tmp_path / "clip.mp4"
-    overlays = scene.draw(path)
-    assert len(overlays) == 4
-    assert scene.uncovered(path, overlays) == 90
+def test_an_identifier_that_is_left_is_seen(drawn: Drawn) -> None:
+    assert len(drawn.overlays) == 4
+    assert scene.uncovered(drawn.path, drawn.overlays) == 90
 
 
 def test_the_answer_ages_into_unhealthy(tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """`retry`: what ended without success is put back by one command, and by nothing else."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import analysis_parts
 import pytest
-from analysis_parts import cleaned, grounded, house_asking, task
+from analysis_parts import cleaned, house_asking, task
 from command import Ran, run
 from ollama_server import Mode, OllamaServer
 from pipeline_parts import House, clean, item
@@ -24,12 +24,7 @@ from supervisor_core.store.requests import Verb
 FAILING = "frame_level = DECODE_FAILED\nroi_mask = DECODE_FAILED"
 WORN_OUT = "frame_level = TIMEOUT\nroi_mask = TIMEOUT"
 
-
-@pytest.fixture
-def server() -> Iterator[OllamaServer]:
-    with OllamaServer() as server:
-        server.answer = grounded
-        yield server
+server = analysis_parts.server
 
 
 @pytest.fixture

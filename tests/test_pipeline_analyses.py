@@ -6,12 +6,12 @@ The server is a real one on loopback; it misbehaves in every way we know.
 import hashlib
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import analysis_parts
 import pytest
-from analysis_parts import cleaned, grounded, house_asking, questions, results, task, tasks
+from analysis_parts import cleaned, house_asking, questions, results, task, tasks
 from ollama_server import MODEL, Mode, OllamaServer
 from pipeline_parts import House
 
@@ -21,17 +21,7 @@ from supervisor_core.states import Work
 
 GIVEN_UP = (Reason.TIMEOUT, Reason.TRANSPORT_ERROR, Reason.MODEL_ERROR, Reason.MODEL_BUSY)
 
-
-@pytest.fixture
-def server() -> Iterator[OllamaServer]:
-    with OllamaServer() as server:
-        server.answer = grounded
-        yield server
-
-
-@pytest.fixture
-def house(tmp_path: Path, server: OllamaServer) -> House:
-    return house_asking(tmp_path, server.url)
+server, house = analysis_parts.server, analysis_parts.house
 
 
 def test_a_cleaned_file_is_analysed_with_the_frames_that_were_shown(

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import analysis_parts
 import dagster as dg
 import pytest
-from analysis_parts import SMALL, cleaned, grounded, house_asking, task
+from analysis_parts import SMALL, cleaned, house_asking, task
 from dagster._core.test_utils import create_run_for_test
 from ollama_server import Mode, OllamaServer
 from pipeline_parts import House
@@ -24,12 +25,7 @@ from supervisor_core.states import Work
 
 Status = dg.DagsterRunStatus
 
-
-@pytest.fixture
-def server() -> Iterator[OllamaServer]:
-    with OllamaServer() as server:
-        server.answer = grounded
-        yield server
+server = analysis_parts.server
 
 
 @pytest.fixture
