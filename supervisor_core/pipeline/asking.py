@@ -43,7 +43,10 @@ _SPARE_S = 15.0  # for starting the child and making the pictures small
 
 @dataclass(frozen=True)
 class Said:
-    """What came of an analysis, and every question that was sent for it."""
+    """What was made of the last answer: what of it may stand, the kind, and the frames shown.
+
+    The questions that were sent for it, those in vain too, are in `Asking.questions`.
+    """
 
     judged: Judged
     kind: Kind
