@@ -268,7 +268,25 @@ def test_sound_stays_only_where_the_profile_keeps_it(audio: AudioPolicy, tmp_pat
     assert verify(job, report).verified
 
 
-def _write_with_sound(path: Path, pictures: list[np.ndarray]) -> None:
+@pytest.mark.parametrize("audio", list(AudioPolicy))
+@pytest.mark.parametrize("text", [True, False])
+def test_pictures_that_begin_after_the_sound_are_proven_too(
+    audio: AudioPolicy, tmp_path: Path, *, text: bool
+) -> None:
+    """Without the sound a file begins with its first picture: no frame is missing for that."""
+    source = tmp_path / "in.mp4"
+    pictures = [scene(index) for index in range(10)]
+    _write_with_sound(source, [written(one) if text else one for one in pictures], late=2)
+    job = job_for(source, tmp_path / "out.mp4", audio=audio)
+    report = clean(job)
+    assert verify(job, report).verified
+    assert report.copied is (not text and audio is AudioPolicy.DROP)
+    with av.open(str(job.destination)) as container:
+        start_s = [stream.start_time * stream.time_base for stream in container.streams]
+    assert audio is AudioPolicy.DROP or start_s[0] - start_s[1] == Fraction(2, 25)
+
+
+def _write_with_sound(path: Path, pictures: list[np.ndarray], late: int = 0) -> None:
     with av.open(str(path), "w") as container:
         container.metadata["title"] = "Mustermann"
         picture = container.add_stream("libx264", rate=25)
@@ -278,7 +296,7 @@ def _write_with_sound(path: Path, pictures: list[np.ndarray]) -> None:
         sound.metadata["title"] = "Mustermann"
         for index, pixels in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(pixels, format="bgr24")
-            frame.pts = index
+            frame.pts = late + index
             container.mux(picture.encode(frame))
         container.mux(picture.encode(None))
         for index in range(16):

@@ -9,7 +9,7 @@ from supervisor_core.media.policy import AudioPolicy, MaskPolicy
 from supervisor_core.reasons import Reason
 
 # Raise it with every change that can change a cleaned file or a verdict: outputs are bound to it.
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 
 
 class Level(StrEnum):
@@ -42,6 +42,11 @@ class Job:
     def kind(self) -> Kind:
         """Whether the source is a video, a still or a DICOM file."""
         return self.container.kind
+
+    @property
+    def keeps_sound(self) -> bool:
+        """True when the sound of a video comes along."""
+        return self.audio is AudioPolicy.KEEP and self.kind is Kind.VIDEO
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def verify_video(job: Job, report: CleanReport) -> tuple[int, int, bool, bool]:
             yield frame
 
     inspection = look.inspect(checked())
-    same_times = source.timeline.digest() == report.timeline
+    same_times = source.timeline.digest(beside_sound=job.keeps_sound) == report.timeline
     matches = same_size and same_times and source.count == report.frames
     return source.count, _left(job, inspection), matches, stray_in_video(job.destination, job.audio)
 

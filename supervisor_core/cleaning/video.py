@@ -91,7 +91,7 @@ def _rewrap(job: Job, inspection: Inspection, source: Source) -> Cleaned:
         height=size.height,
         frames=source.count,
         frames_inspected=inspection.frames_inspected,
-        timeline=source.timeline.digest(),
+        timeline=source.timeline.digest(beside_sound=job.keeps_sound),
         regions=0,
         coverage=0.0,
         copied=True,
@@ -114,7 +114,7 @@ def _write(job: Job, inspection: Inspection, first_pass: Source | None) -> Clean
         height=painter.height,
         frames=source.count,
         frames_inspected=inspection.frames_inspected,
-        timeline=source.timeline.digest(),
+        timeline=source.timeline.digest(beside_sound=job.keeps_sound),
         regions=len(hidden),
         coverage=painter.covered / source.count,
         copied=False,
@@ -127,14 +127,13 @@ def _encode(job: Job, source: Source, frames: Iterator[Frame]) -> None:
     first = next(frames, None)
     if first is None:
         raise Failed(Reason.FRAME_EXTRACTION_FAILED)
-    keeps_sound = job.audio is AudioPolicy.KEEP and job.kind is Kind.VIDEO
     with VideoWriter(
         job.destination,
         time_base=source.time_base,
         rate=source.rate,
         colour=source.colour,
         aspect=source.aspect,
-        sound=Sound(job.source) if keeps_sound else None,
+        sound=Sound(job.source) if job.keeps_sound else None,
     ) as writer:
         writer.write(first)
         for frame in frames:

@@ -186,16 +186,23 @@ class Timeline:
     def __init__(self) -> None:
         self.last_ticks: int | None = None
         self.last_s = 0.0
+        self._first: int | None = None
         self._hash = hashlib.sha256()
 
     def add(self, time_s: Fraction) -> None:
         """Takes in the next frame's time in seconds, exact to the microsecond."""
         self.last_s = float(time_s)
-        self._hash.update(round(time_s * 1_000_000).to_bytes(8, "big", signed=True))
+        time_us = round(time_s * 1_000_000)
+        self._first = time_us if self._first is None else self._first
+        self._hash.update((time_us - self._first).to_bytes(8, "big", signed=True))
 
-    def digest(self) -> str:
-        """SHA-256 over all times so far."""
-        return self._hash.hexdigest()
+    def digest(self, *, beside_sound: bool = False) -> str:
+        """SHA-256 over all times so far, counted from the first frame.
+
+        Beside sound it says as well when that is: without any the file begins with the picture.
+        """
+        start = self._first if beside_sound else 0
+        return f"{self._hash.hexdigest()}+{start or 0}"
 
 
 def _planes(frame: av.VideoFrame) -> Iterator[Plane]:
