@@ -149,6 +149,17 @@ class Live:
             finally:
                 self.release.set()
 
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Nothing is answered before the end of the block."""
+        self.release.clear()
+        self.silent = True
+        try:
+            yield
+        finally:
+            self.silent = False
+            self.release.set()
+
     def _answer(self, handler: BaseHTTPRequestHandler, _: int) -> None:
         path = urlsplit(handler.path).path
         with self._changed:

@@ -21,7 +21,14 @@ from supervisor_core.recording.source import Opening, address_of
 WAIT_S = 30.0
 
 
-def order(live: Live, folder: Path, groups: int = 10_000, **changed: Any) -> Order:
+@dataclass(frozen=True)
+class Address:
+    """A live stream that another process serves."""
+
+    url: str
+
+
+def order(live: "Live | Address", folder: Path, groups: int = 10_000, **changed: Any) -> Order:
     """Records a live stream into segments of so many groups of pictures."""
     address = address_of(live.url)
     assert address

@@ -27,9 +27,9 @@ from supervisor_core.recording.segment_file import Ending
 
 
 def is_whole(recording: Recording, frames: int) -> bool:
-    """True when no frame is missing between the live edge it began at and the end."""
+    """True when every frame is there once, from the live edge it began at to the end."""
     numbers = numbers_recorded(recording)
-    return set(numbers) == set(range(numbers[0], frames)) and numbers[0] <= 2 * GROUP
+    return numbers == list(range(numbers[0], frames)) and numbers[0] <= 2 * GROUP
 
 
 def test_thirty_rotations_lose_and_double_nothing(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_source_that_dies_or_hangs_is_opened_again(
     frames = 40 * GROUP
     with (
         Live(counting(frames), step=2, stop_at=6).open() as live,
-        running(order(live, tmp_path, stall_s=1.0)) as run,
+        running(order(live, tmp_path, stall_s=30.0 if number is signal.SIGKILL else 2.0)) as run,
     ):
         live.wait_for(lambda: "/5.ts" in live.asked)
         source = source_of(os.getpid())
@@ -72,7 +72,6 @@ def test_a_source_that_dies_or_hangs_is_opened_again(
     assert recording.gaps[0].end_s - recording.gaps[0].start_s < 30
     assert all(gap.missing_s == 0 for gap in recording.gaps)
     assert is_whole(recording, frames)
-    assert len(numbers_recorded(recording)) <= frames + GROUP * len(recording.gaps)
     assert not source.is_running()
 
 
@@ -108,20 +107,22 @@ def test_a_stream_that_is_away_for_a_while_is_recorded_on(tmp_path: Path) -> Non
 
 
 def test_what_the_playlist_no_longer_holds_is_a_gap(tmp_path: Path) -> None:
+    heard = Heard()
     with (
         Live(counting(40 * GROUP), stop_at=4, window=4).open() as live,
-        running(order(live, tmp_path)) as run,
+        running(order(live, tmp_path), heard) as run,
     ):
-        live.wait_for(lambda: "/3.ts" in live.asked)
-        live.stop_at, live.published = None, 20
-        live.step = 20
-        source_of(os.getpid()).kill()
+        heard.wait_for(lambda: any(beat.media_s > GROUP / RATE for beat in heard.beats))
+        with live.closed():
+            source_of(os.getpid()).kill()
+            heard.wait_for(lambda: heard.beats[-1].number is None)
+            live.stop_at, live.published, live.step = None, 20, 20
     (recording,) = run.result
-    recorded = set(numbers_recorded(recording))
-    missing = set(range(min(recorded), 40 * GROUP)) - recorded
-    assert missing
-    told = sum(gap.missing_s or 0 for gap in recording.gaps)
-    assert told == pytest.approx(len(missing) / RATE, abs=0.1)
+    recorded = numbers_recorded(recording)
+    missing = set(range(recorded[0], 40 * GROUP)) - set(recorded)
+    assert missing >= set(range(4 * GROUP, 16 * GROUP))
+    assert len(set(recorded)) == len(recorded)
+    assert [gap.missing_s for gap in recording.gaps] == [pytest.approx(len(missing) / RATE)]
 
 
 def test_a_stream_that_is_not_there_is_given_up_soon(tmp_path: Path) -> None:
@@ -183,7 +184,6 @@ def test_a_cut_on_demand_loses_nothing(tmp_path: Path) -> None:
         live.stop_at, live.step = None, 20
     (recording,) = run.result
     assert len(recording.segments) == 2
-    assert numbers_recorded(recording) == sorted(numbers_recorded(recording))
     assert is_whole(recording, 20 * GROUP)
 
 

@@ -6,6 +6,7 @@ TICKS = 90_000  # a second
 _WRAP = 2**33
 _STEP_MAX_S = 1.0  # a longer step, and longer than usual, means that media are missing
 _USUAL_STEPS = 3
+_RESUMED_STEPS = 1.5  # after a break every frame that is missing counts
 _SAME_CLOCK_S = 3600.0  # a jump further ahead than this is another clock
 
 
@@ -27,12 +28,11 @@ class Clock:
     def __init__(self) -> None:
         self.elapsed_s = 0.0
         self.now: int | None = None
-        self._before: int | None = None
         self._usual_s = 0.0
 
-    def is_new(self, stamp: int) -> bool:
-        """True when what has this stamp did not come completely: it is the last, or later."""
-        return self._before is None or unwrap(stamp, self._before) > self._before
+    def is_now(self, stamp: int) -> bool:
+        """True when the stamp is that of what came last."""
+        return self.now is not None and unwrap(stamp, self.now) == self.now
 
     def is_before(self, stamp: int) -> bool:
         """True when the stamp may be of something that came, or could have come, earlier."""
@@ -45,14 +45,24 @@ class Clock:
 
     def take(self, stamp: int) -> Jump | None:
         """Goes on to the next stamp; says so when it is not where the clock should be."""
+        return self._go_on(stamp, max(_STEP_MAX_S, _USUAL_STEPS * self._usual_s))
+
+    def resume(self, stamp: int) -> Jump:
+        """Goes on after a break and says what is missing, which nobody knows of a first stamp."""
+        if self.now is None:
+            self.take(stamp)
+            return Jump(None)
+        return self._go_on(stamp, _RESUMED_STEPS * self._usual_s or _STEP_MAX_S) or Jump(0.0)
+
+    def _go_on(self, stamp: int, longest_s: float) -> Jump | None:
         if self.now is None:
             self.now = stamp
             return None
-        now, self._before = unwrap(stamp, self.now), self.now
-        step_s, self.now = (now - self.now) / TICKS, now
+        now, before = unwrap(stamp, self.now), self.now
+        step_s, self.now = (now - before) / TICKS, now
         if step_s < 0 or step_s > _SAME_CLOCK_S:
             return Jump(None)
-        if step_s > max(_STEP_MAX_S, _USUAL_STEPS * self._usual_s):
+        if step_s > longest_s:
             self.elapsed_s += self._usual_s
             return Jump(step_s - self._usual_s)
         self.elapsed_s += step_s

@@ -48,13 +48,13 @@ class Gaps:
         """From the last media on there are none; the first reason counts until some come."""
         self._reason = self._reason or reason
 
-    def resume(self, jumps: Iterable[Jump]) -> None:
-        """Media have come, with these jumps of their clock."""
-        now_s, start_s, left = time.time(), self.last_s, list(jumps)
+    def resume(self, resumed: Jump | None, jumps: Iterable[Jump]) -> None:
+        """Media have come, with these jumps of their clock; a new source has resumed it."""
+        now_s = time.time()
         if self._reason:
-            first = left.pop(0) if left else Jump(0.0)
-            self.found.append(Gap(start_s, now_s, self._reason, first.missing_s))
-        for jump in left:
+            missing_s = resumed.missing_s if resumed else 0.0
+            self.found.append(Gap(self.last_s, now_s, self._reason, missing_s))
+        for jump in jumps:
             start_s = now_s - (jump.missing_s or 0.0)
             self.found.append(Gap(start_s, now_s, Reason.STREAM_JUMPED, jump.missing_s))
         self._reason, self._moved_at = None, time.monotonic()

@@ -7,34 +7,41 @@ _KEPT = 4096  # more than any playlist holds
 
 
 class KnownKeys:
-    """Remembers the last key frames of a stream, by a digest of their coded pictures and times."""
+    """Remembers the last key frames of a stream, by a digest of their coded pictures and times.
+
+    `unit_bytes` is how much of the present unit has come, `last` the digest of the last key frame,
+    or none while that is not complete.
+    """
 
     def __init__(self) -> None:
+        self.unit_bytes = 0
+        self.last: bytes | None = None
         self._kept: OrderedDict[bytes, None] = OrderedDict()
-        self._open = False
-        self._digest = blake2b(digest_size=16)
+        self._key: blake2b | None = None
 
-    def begin(self, payload: bytes) -> None:
-        """A key frame begins with this payload."""
-        self._open, self._digest = True, blake2b(payload, digest_size=16)
+    def begin(self, payload: bytes, *, key: bool) -> None:
+        """A unit begins with this payload."""
+        self.unit_bytes = len(payload)
+        if key:
+            self._key, self.last = blake2b(payload, digest_size=16), None
 
     def go_on(self, payload: bytes) -> None:
         """The present unit goes on."""
-        if self._open:
-            self._digest.update(payload)
+        self.unit_bytes += len(payload)
+        if self._key:
+            self._key.update(payload)
 
     def end(self) -> bool | None:
         """The unit is complete: whether it is known, or none when it was no key frame."""
-        if not self._open:
+        if not self._key:
             return None
-        digest = self._digest.digest()
-        known = digest in self._kept
-        self._kept[digest] = None
+        self.last, self._key = self._key.digest(), None
+        known = self.last in self._kept
+        self._kept[self.last] = None
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
-        self._open = False
         return known
 
     def forget_open(self) -> None:
         """The source ended within a unit: half a key frame is not known."""
-        self._open = False
+        self._key = None

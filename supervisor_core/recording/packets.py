@@ -5,7 +5,7 @@ A packet has 188 bytes and begins with 0x47. Nothing is decoded here. Source: IS
 
 PACKET_BYTES = 188
 SYNC = 0x47
-_PROGRAMS, _NULL = 0, 0x1FFF
+PROGRAMS, FILLING = 0, 0x1FFF  # the numbers of the first table, and of packets without content
 _HEAD_BYTES_MAX = 16 * PACKET_BYTES  # of a program map; more is damage
 # MPEG-1, MPEG-2, MPEG-4, H.264, HEVC, VVC, AV1 in private use is not told apart and stays out.
 _VIDEO_TYPES = frozenset({0x01, 0x02, 0x10, 0x1B, 0x24, 0x33})
@@ -124,11 +124,11 @@ class Tables:
 
     def take(self, packet: bytes, pid: int) -> bool:
         """Reads a packet; true when it belongs to a table (or is filling) and not to a stream."""
-        if pid == _PROGRAMS and starts_unit(packet):
+        if pid == PROGRAMS and starts_unit(packet):
             self._take_programs(packet)
         elif pid == self._map_pid:
             self._take_map(packet)
-        return pid in (_PROGRAMS, _NULL, self._map_pid)
+        return pid in (PROGRAMS, FILLING, self._map_pid)
 
     def _take_programs(self, packet: bytes) -> None:
         section = _section(payload_of(packet))

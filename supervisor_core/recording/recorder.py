@@ -26,8 +26,9 @@ from supervisor_core.recording.guard import Outcome
 from supervisor_core.recording.inspector import Inspector
 from supervisor_core.recording.listening import Beat, Listener, Silent
 from supervisor_core.recording.progress import Pace, Repeats, State, Stillness
+from supervisor_core.recording.recall import recall
 from supervisor_core.recording.results import Order, Recording
-from supervisor_core.recording.segment_file import Closed, Ending, Folder, salvage
+from supervisor_core.recording.segment_file import BREAKS, Closed, Ending, Folder
 from supervisor_core.recording.segmenter import Segmenter
 from supervisor_core.recording.source import Source
 from supervisor_core.recording.source_log import SourceLog
@@ -35,8 +36,8 @@ from supervisor_core.recording.source_log import SourceLog
 LOG = "source.log"
 _READ_S = 0.25  # how long a stop may go unnoticed
 _OVERLAP_S = 60.0  # what was recorded already is recognised
+_AGAIN_S = 600.0  # for so long a segment that broke off waits for what may come again
 _FIRST_TRIES = 3  # of a stream that is not found at all
-_AGAIN = frozenset({Ending.DIED, Ending.STALLED, Ending.NOT_FOUND})
 _REASONS = {
     Ending.DIED: Reason.SOURCE_DIED,
     Ending.STALLED: Reason.SOURCE_STALLED,
@@ -89,8 +90,7 @@ class Recorder:
             stack.callback(self._segmenter.abandon)
             self._until = time.monotonic() + (order.duration_s or float("inf"))
             try:
-                for closed in salvage(order.folder):
-                    self._inspect(closed)
+                self._go_on()
                 ending = self._record()
                 self._finish()
             except BaseException as error:
@@ -99,12 +99,19 @@ class Recorder:
         reason = _REASONS.get(ending)
         return Recording(self._account.segments, self._gaps.found, ending, reason, self._sources)
 
+    def _go_on(self) -> None:
+        """Takes up what an earlier recorder has left."""
+        recalled = recall(self._order.folder, self._order.after)
+        self._segmenter.go_on(recalled)
+        for closed in recalled.closed:
+            self._inspect(closed)
+
     def _record(self) -> Ending:
         while True:
             ending = self._play()
             self._segmenter.end(ending)
             self._collect()
-            if ending not in _AGAIN or self._gone(ending):
+            if ending not in BREAKS or self._gone(ending):
                 return ending
             self._gaps.interrupt(_REASONS[ending])
             if not self._pause():
@@ -112,6 +119,7 @@ class Recorder:
 
     def _finish(self) -> None:
         """Waits until all segments are decoded, and has all of it told."""
+        self._segmenter.settle()
         self._gaps.finish()
         self._collect()
         while self._account.pending:
@@ -139,7 +147,6 @@ class Recorder:
         try:
             while ending is None:
                 self._take(source.read(_READ_S))
-                self._collect()
                 self._beat()
                 ending = self._why_stop(source)
         finally:
@@ -158,8 +165,9 @@ class Recorder:
             return
         self._segmenter.feed(chunk)
         jumps, self._segmenter.jumps = self._segmenter.jumps, []
-        if self._pace.see(self._segmenter.clock.elapsed_s) or jumps:
-            self._gaps.resume(jumps)
+        resumed, self._segmenter.resumed = self._segmenter.resumed, None
+        if self._pace.see(self._segmenter.clock.elapsed_s) or jumps or resumed:
+            self._gaps.resume(resumed, jumps)
             self._fresh, self._tries = True, 0
 
     def _why_stop(self, source: Source) -> Ending | None:
@@ -207,7 +215,8 @@ class Recorder:
 
     def _beat(self) -> None:
         """Now and then: what was written survives a power cut, and the picture is looked at."""
-        self._account.tell()
+        self._segmenter.settle(_AGAIN_S)
+        self._collect()
         picture = self._inspector.seen()
         if picture is not None:
             self._state = self._stillness.see(picture, self._segmenter.clock.elapsed_s)

@@ -5,9 +5,11 @@ Sound that began before a cut ends in the file it began in, so each file decodes
 of them one after the other (but for the repeated tables) are the stream as it came.
 
 A new source may bring again what is recorded already: as long as its key frames are known, nothing
-is written, and the first file begins with the last of them before something new.
+is written, and the first file begins with the last of them before something new. If that is the
+group in which the last source broke off, the file before it ends where this one begins.
 """
 
+import time
 from collections.abc import Iterator
 
 from supervisor_core.recording.clock import Clock, Jump
@@ -21,15 +23,18 @@ from supervisor_core.recording.packets import (
     starts_unit,
     time_of,
 )
-from supervisor_core.recording.pieces import Held, Limits, Place, Tail
-from supervisor_core.recording.segment_file import Closed, Ending, Folder, SegmentFile
+from supervisor_core.recording.pieces import REACH_S, Broken, Group, Held, Limits, Place, Tail
+from supervisor_core.recording.recall import Recalled
+from supervisor_core.recording.segment_file import BREAKS, Closed, Ending, Folder, SegmentFile
 
 _ROUNDING_S = 1e-6
 
 
 class Segmenter:
-    """Takes the bytes of a stream in the order they come; `closed` and `jumps` are for the taking.
+    """Takes the bytes of a stream in the order they come.
 
+    For the taking are the files that were `closed`, the `jumps` of the stream's clock, and what a
+    source that has `resumed` the stream says of the break before it.
     `skipped_bytes` were no packets or came before the first key frame, `again_bytes` were recorded
     already, `written_bytes` are on the disk. Raises OSError when the disk is full or broken.
     """
@@ -38,6 +43,7 @@ class Segmenter:
         self.clock = Clock()
         self.closed: list[Closed] = []
         self.jumps: list[Jump] = []
+        self.resumed: Jump | None = None
         self.again_bytes = self.skipped_bytes = self.written_bytes = 0
         self.last_key: Place | None = None
         self._folder, self._limits = folder, limits
@@ -45,6 +51,12 @@ class Segmenter:
         self._file: SegmentFile | None = None
         self._tail: Tail | None = None
         self._held: Held | None = None
+        self._broken: Broken | None = None
+        self._unit_stamp: int | None = None
+        self._key_stamp: int | None = None
+        self._cut_bytes = 0
+        self._resuming = False
+        self._recalled_s = 0.0
         self._began_s = 0.0
         self._asked: Ending | None = None
 
@@ -67,17 +79,38 @@ class Segmenter:
             file.sync()
 
     def end(self, ending: Ending) -> None:
-        """Closes what is open, because this source has ended; another one may follow."""
+        """Ends this source; another one may follow.
+
+        A file is closed with it. If its source broke off, that waits for the next one, which may
+        bring the last group again, or for `settle`.
+        """
         self._take_all(self._finder.flush())
         self.skipped_bytes += self._finder.skipped_bytes
-        if self._held and not (self._keys.end() or self._held.known):
-            self._open(self._held)
-        self._keys.forget_open()
+        digest = self._keys.last
+        if self._held:
+            self._end_unit()
+            if self._held.more or self._is_lost(self._held, ending):
+                self._open(self._held)
         self._end_tail()
         if self._file:
-            self.closed.append(self._file.close(ending))
+            self._cut_bytes = self._keys.unit_bytes
+            self._broken = Broken(self._file, ending, self._last_group(digest))
+        self._keys.forget_open()
         self._file = self._held = self._asked = None
         self._finder, self._tables = PacketFinder(), Tables()
+        if ending not in BREAKS:
+            self.settle()
+
+    def go_on(self, recalled: Recalled) -> None:
+        """Goes on with what an earlier recorder has left."""
+        self.clock, self._keys, self._broken = recalled.clock, recalled.keys, recalled.broken
+        self._cut_bytes, self._recalled_s = recalled.keys.unit_bytes, recalled.length_s
+
+    def settle(self, longer_than_s: float = 0.0) -> None:
+        """Closes the file whose source broke off, and so long ago."""
+        if self._broken and time.monotonic() - self._broken.since_s >= longer_than_s:
+            self.closed.append(self._broken.file.close(self._broken.ending))
+            self._broken = None
 
     def abandon(self) -> None:
         """Leaves everything as it lies, for `salvage`: the disk takes no more."""
@@ -87,6 +120,8 @@ class Segmenter:
     def _files(self) -> Iterator[SegmentFile]:
         if self._tail:
             yield self._tail.file
+        if self._broken:
+            yield self._broken.file
         if self._file:
             yield self._file
 
@@ -115,13 +150,19 @@ class Segmenter:
         if not starts_unit(packet):
             self._keys.go_on(payload)
             return
-        known = self._keys.end()
-        if self._held and known is not None:
-            self._held.decide(known=known)
+        self._end_unit()
+        self._unit_stamp = time_of(payload)
         key = is_key(packet, payload, self._tables.types[pid_of(packet)])
-        self._begin_unit(time_of(payload), key=key)
-        if key:
-            self._keys.begin(payload)
+        self._begin_unit(self._unit_stamp, key=key)
+        self._keys.begin(payload, key=key)
+
+    def _end_unit(self) -> None:
+        """The present unit is complete: now it is clear whether it was recorded already."""
+        known, held, stamp = self._keys.end(), self._held, self._unit_stamp
+        if held and known is not None:
+            held.decide(self._keys.last, known=known)
+        if held and stamp is not None and self.clock.is_now(stamp):
+            held.more = held.known and self._keys.unit_bytes > self._cut_bytes
 
     def _begin_unit(self, stamp: int | None, *, key: bool) -> None:
         if self._file is None:
@@ -132,23 +173,33 @@ class Segmenter:
         if ending := self._due(self._file, key=key):
             self._rotate(self._file, ending)
         if key:
-            self.last_key = self._place(self._file)
+            self._mark(self._file, stamp)
 
     def _wait_for_new(self, stamp: int | None, *, key: bool) -> None:
         """Begins the first file of a source once what it brings is not recorded already."""
         held = self._held
         if held and self._is_new(held, stamp, key=key):
             self._open(held)
-        elif held and key and not held.known:
-            held.mark_key()
-        elif key:
+            return
+        if key and (held is None or held.known):
             self.again_bytes += held.size_bytes if held else 0
-            self._held = Held(older=stamp is not None and self.clock.is_before(stamp))
+            held = Held(stamp, older=stamp is not None and self.clock.is_before(stamp))
+        self._held = held
+        if held:
+            held.mark(stamp, key=key)
 
     def _is_new(self, held: Held, stamp: int | None, *, key: bool) -> bool:
+        later = stamp is not None and self.clock.is_later(stamp)
         if held.known:
-            return not key and stamp is not None and self.clock.is_new(stamp)
-        return not held.older or (stamp is not None and self.clock.is_later(stamp))
+            return held.more or (later and not key)
+        return later or not held.older
+
+    def _is_lost(self, held: Held, ending: Ending) -> bool:
+        """True when what is held at a source's end will not come again."""
+        if held.known or ending not in BREAKS:
+            return not held.known
+        covered = self._recalled_s + self.clock.elapsed_s > REACH_S
+        return not held.older or (covered and held.digest is not None)
 
     def _hold(self, packet: bytes) -> None:
         if self._held is None:
@@ -161,19 +212,40 @@ class Segmenter:
     def _open(self, held: Held) -> None:
         """Begins the first segment of a source with the packets that were held back."""
         self._held = None
-        file = self._begin_file()
-        self.last_key = self._place(file)
+        self._drop_again(held)
+        file, self._resuming = self._begin_file(), True
         for packet in held.packets:
             if pid_of(packet) == self._tables.leading and starts_unit(packet):
-                stamp = time_of(payload_of(packet))
-                later = stamp is not None and self.clock.is_later(stamp)
-                self._tick(stamp if later or not held.known else None)
+                self._begin_held(file, packet, known=held.known)
             file.add(packet)
         self._asked = None
 
+    def _begin_held(self, file: SegmentFile, packet: bytes, *, known: bool) -> None:
+        payload = payload_of(packet)
+        stamp = time_of(payload)
+        if is_key(packet, payload, self._tables.types[pid_of(packet)]):
+            self._mark(file, stamp)
+        if not known or (stamp is not None and self.clock.is_later(stamp)):
+            self._tick(stamp)
+
+    def _drop_again(self, held: Held) -> None:
+        """What is held may begin with the group in which the last source broke off."""
+        broken = self._broken
+        if broken and broken.group and broken.group.begins(held):
+            if broken.empty:
+                self._folder.drop(broken.file)
+                self._broken = None
+                return
+            broken.trim(broken.group)
+        self.settle()
+
     def _tick(self, stamp: int | None) -> None:
-        jump = None if stamp is None else self.clock.take(stamp)
-        if jump:
+        if stamp is None:
+            return
+        if self._resuming:
+            jump: Jump | None = self.clock.resume(stamp)
+            self.resumed, self._resuming = jump, False
+        elif jump := self.clock.take(stamp):
             self.jumps.append(jump)
         if self._tables.changed or (jump and jump.missing_s is None):
             self._asked = Ending.DISCONTINUITY
@@ -202,8 +274,16 @@ class Segmenter:
         self._tables.changed = False
         return self._file
 
-    def _place(self, file: SegmentFile) -> Place:
-        return Place(file.final, file.size_bytes, len(self._tables.head))
+    def _mark(self, file: SegmentFile, stamp: int | None) -> None:
+        """A key frame begins at the end of the file."""
+        self.last_key = Place(file.final, file.size_bytes, len(self._tables.head))
+        self._key_stamp = stamp
+
+    def _last_group(self, digest: bytes | None) -> Group | None:
+        place = self.last_key
+        if place is None or self._file is None or place.path != self._file.final:
+            return None
+        return Group(place, self._key_stamp, digest, self._tables.leading)
 
     def _end_tail(self) -> None:
         if self._tail:
