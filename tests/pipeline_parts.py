@@ -10,7 +10,9 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import all_steps
@@ -132,9 +134,31 @@ class Inline:
         return function(*args)
 
 
+@cache
+def _furniture() -> dict[str, bytes]:
+    """What lies in a home whose two empty databases are made: they and their key."""
+    with TemporaryDirectory() as folder:
+        settings = settings_for(Path(folder))
+        home = settings.open_home()
+        with Store(home, settings).restricted():
+            pass
+        made = [*home.store.iterdir(), home.root / "restricted.key"]
+        return {home.relative(path): path.read_bytes() for path in made}
+
+
+def furnish(home: Home) -> None:
+    """Lays the databases into a new home: making them takes longer than most tests do."""
+    for name, content in _furniture().items():
+        home.absolute(name).write_bytes(content)
+        home.absolute(name).chmod(0o600)
+
+
 @dataclass
 class House:
-    """A home with its store and a pipeline, and the usual ways to look at them."""
+    """A home with its store and a pipeline, and the usual ways to look at them.
+
+    A bare one makes its databases by itself, as the first run in a new home does.
+    """
 
     folder: Path
     worker: Caller = field(default_factory=Inline)
@@ -142,10 +166,13 @@ class House:
     changes: dict[str, object] = field(default_factory=dict)
     owner: str = ""
     clock: Clock = field(default_factory=Clock)
+    bare: bool = False
 
     def __post_init__(self) -> None:
         self.settings: Settings = settings_for(self.folder, **{"reserve_bytes": 0, **self.changes})
         self.home: Home = self.settings.open_home()
+        if not self.bare and not any(self.home.store.iterdir()):
+            furnish(self.home)
         self.store = Store(self.home, self.settings, self.clock)
         self.owner = self.owner or this_process("test")
         self.progress: list[tuple[int, int]] = []

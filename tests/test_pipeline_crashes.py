@@ -52,7 +52,7 @@ with Worker() as worker:
 
 
 def fill(folder: Path) -> tuple[House, IntakeKey]:
-    house = House(folder)
+    house = House(folder, bare=True)
     files = [house.drop(name, text) for name, text in TEXTS.items()]
     os.mkfifo(house.home.inbox / "h.png")
     return house, house.record(*files, house.see("h.png"))
@@ -213,7 +213,7 @@ from supervisor_core.deadline import Worker
 from supervisor_core.pipeline.tools import Tools
 folder, data = map(Path, sys.argv[1:])
 with Worker() as worker:
-    house = House(folder, worker, Tools())
+    house = House(folder, worker, Tools(), bare=True)
     names = ["ukbench00120_resize.jpg", "ukbench00120_hflip.jpg"]
     if not (folder / "recorded").exists():
         for name in names:
