@@ -150,6 +150,7 @@ class Reason(StrEnum):
     SEGMENT_STUCK = auto()
     NOT_JOINABLE = auto()
     JOINED_DIFFERS = auto()
+    CLEANUP_TOO_LARGE = auto()
 
 
 Fact = int | float | str
