@@ -268,6 +268,15 @@ class Settings(BaseSettings):
     recording_inspect_rate: float = Field(
         default=1.0, ge=0, description="Added to that for each second of media."
     )
+    recording_library: Path | None = Field(
+        default=None,
+        description="Folder of the library for people and players; by default library/ in the"
+        " home.",
+    )
+    recording_library_copies: bool = Field(
+        default=False,
+        description="Put copies into the library instead of second names of the files.",
+    )
 
     @classmethod
     def load(cls) -> "Settings":

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervisor_core.home import Home
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.recording.library import FAVOURITE, MARK, Episode, Kept, add, episodes
+from supervisor_core.recording.library import FAVOURITE, MARK, Episode, Kept, add, episodes, root_of
 from supervisor_core.recording.names import episode_name, safe_name, started_of
 from supervisor_core.recording.retention import Keep, discard, plan_retention
+from supervisor_core.settings import Settings
 
 START = datetime(2026, 11, 21, 13, 45, 7, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -79,6 +81,12 @@ def test_an_episode_is_a_second_name_of_the_file(tmp_path: Path, root: Path) -> 
     assert tree(root) == {f"lobby/{MARK}", path.as_posix()}
     flat = add(source, Episode("lobby", START, 2), root, seasons=False)
     assert flat == Path("lobby", path.name)
+
+
+def test_the_operator_says_where_it_lies(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    assert root_of(home, Settings()) == tmp_path / "home" / "library"
+    assert root_of(home, Settings(recording_library=tmp_path / "films")) == tmp_path / "films"
 
 
 def test_a_copy_is_made_where_it_is_asked_for(tmp_path: Path, root: Path) -> None:

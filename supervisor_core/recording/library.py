@@ -15,10 +15,12 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
+from supervisor_core.home import Home
 from supervisor_core.media.files import RESERVE_BYTES, open_regular
 from supervisor_core.reasons import Failed
 from supervisor_core.recording.names import episode_name, numbered, safe_name, started_of
 from supervisor_core.recording.tree import alone_in, copy_into, enter, look_up
+from supervisor_core.settings import Settings
 
 MARK = ".stream"
 FAVOURITE = ".favourite"
@@ -44,6 +46,11 @@ class Kept:
     started: datetime
     size_bytes: int
     favourite: bool
+
+
+def root_of(home: Home, settings: Settings) -> Path:
+    """Where the library lies: where the operator says, or in the home."""
+    return (settings.recording_library or home.root / "library").absolute()
 
 
 def add(
