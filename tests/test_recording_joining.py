@@ -24,7 +24,8 @@ from supervisor_core.media.files import PART_SUFFIX
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.recording.chapters import Chapter, Mark
 from supervisor_core.recording.joining import join
-from supervisor_core.recording.proof import frames_of, validate
+from supervisor_core.recording.proof import Shown, frames_of, validate
+from supervisor_core.recording.sameness import holds_the_same
 
 SEGMENT_FRAMES = GROUPS * GROUP
 FRAME = 90_000 // RATE
@@ -244,7 +245,7 @@ def test_a_frame_that_is_missing_doubled_or_another_is_found(tmp_path: Path) -> 
     fewer = put(tmp_path, [b"".join(counting(60)[2:3])], "fewer")
     for wrong in ([others[0], *paths[1:]], [paths[0], fewer[0], paths[2]]):
         with pytest.raises(Failed) as failed:
-            validate([part], paths, shown(wrong))
+            validate([part], wrong, shown(wrong))
         assert failed.value.reason is Reason.JOINED_DIFFERS
     (longer,) = join([*paths, paths[-1]], tmp_path / "longer")
     with pytest.raises(Failed):
@@ -253,6 +254,18 @@ def test_a_frame_that_is_missing_doubled_or_another_is_found(tmp_path: Path) -> 
 
 def _members(part: object) -> dict[str, object]:
     return {name: getattr(part, name) for name in ("segments", "restored", "cut")}
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_coded_pictures_are_compared_where_looks_deceive(tmp_path: Path, codec: str) -> None:
+    paths = put(tmp_path, cut_at_keys(coded(codec, (CODECS[codec],)), 2))
+    (part,) = join(paths, tmp_path / "out")
+    assert holds_the_same(part, paths)
+    deceived = [Shown(one.frames, "another look") for one in shown(paths)]
+    assert validate([part], paths, deceived) == [72]
+    others = put(tmp_path, cut_at_keys(coded(codec, (CODECS[codec],), frames=73), 2), "other")
+    assert not holds_the_same(part, others)
+    assert not holds_the_same(part, [paths[0], *paths[:-1]])
 
 
 def test_it_runs_in_the_child_that_is_killed_at_its_limit(tmp_path: Path) -> None:

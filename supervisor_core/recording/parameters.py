@@ -4,6 +4,7 @@ One MP4 track has one form, written in its head: pictures whose parameter sets d
 whose head differs, need another file. Sources: ITU-T H.264 7.3.1, H.265 7.3.1, ISO/IEC 13818-7.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _START = b"\0\0\1"
@@ -27,7 +28,7 @@ def coded_picture(data: bytes, codec: str) -> Coded:
     sets: set[bytes] = set()
     at = data.find(_START) + 3
     while 3 <= at < len(data):
-        type_ = data[at] & 0x1F if codec == "h264" else data[at] >> 1 & 0x3F
+        type_ = _type(data[at], codec)
         if _is_slice(type_, codec):
             return Coded(frozenset(sets), type_)
         following = data.find(_START, at)
@@ -57,6 +58,25 @@ def sound_form(data: bytes, codec: str) -> bytes | None:
     if len(data) < _ADTS_BYTES or data[0] != 0xFF or data[1] & 0xF6 != 0xF0:
         return None
     return bytes((data[2] & 0xFD, data[3] & 0xC0))
+
+
+def slices_of(data: bytes, codec: str, *, framed: bool) -> Iterator[bytes]:
+    """The slices of one coded picture; `framed` as in MP4, where lengths stand between them."""
+    for unit in _framed(data) if framed else data.split(_START):
+        if unit and _is_slice(_type(unit[0], codec), codec):
+            yield unit.rstrip(b"\0")
+
+
+def _framed(data: bytes) -> Iterator[bytes]:
+    at = 0
+    while at + 4 <= len(data):
+        end = at + 4 + int.from_bytes(data[at : at + 4], "big")
+        yield data[at + 4 : end]
+        at = end
+
+
+def _type(first: int, codec: str) -> int:
+    return first & 0x1F if codec == "h264" else first >> 1 & 0x3F
 
 
 def _is_slice(type_: int, codec: str) -> bool:

@@ -21,6 +21,7 @@ from supervisor_core.media.kinds import Container
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.recording.footage import AnyPacket, media_packets, sound_numbers
 from supervisor_core.recording.joining import Joined
+from supervisor_core.recording.sameness import holds_the_same
 
 
 @dataclass(frozen=True)
@@ -40,23 +41,37 @@ def validate(
     """Decodes joined files to their end and returns how many frames each of them shows.
 
     `segments` and `shown` are in the order that `join` was given; a segment of which it is not
-    known what it shows is decoded here as well. Raises `Failed`: JOINED_DIFFERS when a frame is
+    known what it shows is decoded here as well. Where frames look otherwise than in a segment by
+    itself, the coded pictures must be the same. Raises `Failed`: JOINED_DIFFERS when a frame is
     missing, doubled or different, times don't rise or sound was lost; or as `open_container` does.
     """
     frames = []
     for part in parts:
         film = _Decoded()
-        digests = film.digests(part.path, Container.MP4)
-        for number, skipped, cut in zip(part.segments, part.restored, part.cut, strict=True):
-            _take(digests, skipped)
-            known = shown[number] if number < len(shown) and not cut else None
-            alone = known or alone_shows(segments[number], cut)
-            if _sign(_take(digests, alone.frames)) != alone:
-                raise Failed(Reason.JOINED_DIFFERS, segment=number)
-        if next(digests, None) is not None or not film.whole(part):
+        doubtful = _compare(part, film, segments, shown)
+        if not film.whole(part) or (doubtful and not holds_the_same(part, segments)):
             raise Failed(Reason.JOINED_DIFFERS)
         frames.append(film.frames)
     return frames
+
+
+def _compare(
+    part: Joined, film: "_Decoded", segments: Sequence[Path], shown: Sequence[Shown | None]
+) -> bool:
+    """Counts the frames of each segment in a file; true when some look otherwise than in it."""
+    doubtful = False
+    digests = film.digests(part.path, Container.MP4)
+    for number, skipped, cut in zip(part.segments, part.restored, part.cut, strict=True):
+        _take(digests, skipped)
+        known = shown[number] if number < len(shown) and not cut else None
+        alone = known or alone_shows(segments[number], cut)
+        mine = _sign(_take(digests, alone.frames))
+        if mine.frames != alone.frames:
+            raise Failed(Reason.JOINED_DIFFERS, segment=number)
+        doubtful = doubtful or mine != alone
+    if next(digests, None) is not None:
+        raise Failed(Reason.JOINED_DIFFERS)
+    return doubtful
 
 
 def frames_of(path: Path) -> int:
