@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 from analysis_parts import cleaned, grounded, house_asking
 from ollama_server import Mode, OllamaServer
@@ -25,6 +27,7 @@ from supervisor_core.analysis import profiles
 from supervisor_core.canary import scene
 from supervisor_core.canary.outcome import Flight, Health
 from supervisor_core.deadline import Worker
+from supervisor_core.demo_clip import DemoTruth, draw_demo_clip
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.pipeline.context import Caller
 from supervisor_core.reasons import Failed, Reason
@@ -56,20 +59,22 @@ class Drawn:
     """A worker that draws the examination no second time: that takes as long as half a flight."""
 
     worker: Caller
-    path: Path
-    overlays: tuple[scene.Overlay, ...]
+    truth: DemoTruth
 
     def call(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
         if function is not scene.draw:
             return self.worker.call(function, *args, **options)
-        shutil.copy(self.path, *args)
+        shutil.copy(self.truth.path, *args)
         return self.overlays
+
+    @property
+    def overlays(self) -> tuple[scene.Overlay, ...]:
+        return tuple(scene.Overlay(one.box, one.first, one.last) for one in self.truth.lines)
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory, worker: Worker) -> Drawn:
-    path = tmp_path_factory.mktemp("drawn") / "clip.mp4"
-    return Drawn(worker, path, scene.draw(path))
+    return Drawn(worker, draw_demo_clip(tmp_path_factory.mktemp("drawn") / "clip.mp4"))
 
 
 @pytest.fixture
@@ -191,9 +196,27 @@ def test_a_full_disk_is_told_as_such_wherever_it_strikes(
     assert not any((settings.open_home().work / "canary").iterdir())
 
 
+def test_the_clip_holds_what_it_says(drawn: Drawn) -> None:
+    truth = drawn.truth
+    with av.open(str(truth.path)) as container:
+        assert "Grünwald" in container.metadata["title"]
+        frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    assert len(frames) == truth.frames
+    assert frames[0].shape == (truth.height, truth.width)
+    for line in truth.lines:
+        left, top, right, bottom = line.box
+        assert 0 <= left < right <= truth.width
+        assert frames[line.first][top:bottom, left:right].max() > 200
+    flashed = next(line for line in truth.lines if line.first > 0)
+    left, top, right, bottom = flashed.box
+    before, during = frames[flashed.first - 1], frames[flashed.first]
+    change = np.abs(during.astype(int) - before)[top:bottom, left:right]
+    assert (change > 60).mean() > 0.05
+
+
 def test_an_identifier_that_is_left_is_seen(drawn: Drawn) -> None:
     assert len(drawn.overlays) == 4
-    assert scene.uncovered(drawn.path, drawn.overlays) == 90
+    assert scene.uncovered(drawn.truth.path, drawn.overlays) == 90
 
 
 def test_the_answer_ages_into_unhealthy(tmp_path: Path) -> None:
