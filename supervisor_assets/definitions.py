@@ -4,10 +4,12 @@ import dagster as dg
 
 from resources import OllamaResource, PipelineResource, StoreResource
 from sensors.copies import copies_of
+from sensors.live_streams import live_streams_of
 from sensors.model_health import model_health
 from sensors.reconcile import reconcile
 from sensors.requests import requests
 from sensors.s3_uploads import s3_uploads_of
+from sensors.stuck_segments import stuck_segments
 from sensors.uploads import uploads_of
 from supervisor_assets.analyses.assets import analyses
 from supervisor_assets.analyses.checks import evidence, service_level
@@ -17,6 +19,8 @@ from supervisor_assets.canary.assets import canary
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cleaned_frames.checks import proof
 from supervisor_assets.jobs import JOBS
+from supervisor_assets.recordings.assets import recordings
+from supervisor_assets.recordings.checks import no_stuck_segment, recorded
 from supervisor_assets.schedules import watch_schedule
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
@@ -31,8 +35,8 @@ def defs() -> dg.Definitions:
 def definitions_for(home: str) -> dg.Definitions:
     """The definitions over one home; an empty one is what SUPERVISOR_HOME says."""
     return dg.Definitions(
-        assets=[videos, cleaned_frames, thumbnails, analyses, bucket_copies, canary],
-        asset_checks=[proof, evidence, service_level, copied],
+        assets=[recordings, videos, cleaned_frames, thumbnails, analyses, bucket_copies, canary],
+        asset_checks=[recorded, no_stuck_segment, proof, evidence, service_level, copied],
         jobs=list(JOBS),
         schedules=[watch_schedule],
         sensors=[
@@ -42,6 +46,8 @@ def definitions_for(home: str) -> dg.Definitions:
             reconcile,
             model_health,
             copies_of(),
+            live_streams_of(home),
+            stuck_segments,
         ],
         resources={
             "store": StoreResource(home=home),

@@ -6,9 +6,11 @@ from supervisor_assets.analyses.assets import analyses
 from supervisor_assets.bucket_copies.assets import bucket_copies
 from supervisor_assets.canary.assets import canary
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
+from supervisor_assets.recordings.assets import recordings
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
 
+STUCK = dg.AssetCheckKey(recordings.key, "no_stuck_segment")
 SERVICE_LEVEL = dg.AssetCheckKey(analyses.key, "service_level")
 
 clean_intake = dg.define_asset_job(
@@ -27,9 +29,9 @@ analyse_intake = dg.define_asset_job(
 
 watch = dg.define_asset_job(
     "watch",
-    selection=dg.AssetSelection.assets(canary) | dg.AssetSelection.checks(SERVICE_LEVEL),
+    selection=dg.AssetSelection.assets(canary) | dg.AssetSelection.checks(SERVICE_LEVEL, STUCK),
     executor_def=dg.in_process_executor,
-    description="Flies the canary, and judges how well analyses went.",
+    description="Flies the canary, and judges how analyses went and whether recordings come on.",
 )
 
 copy_intake = dg.define_asset_job(
@@ -39,4 +41,11 @@ copy_intake = dg.define_asset_job(
     description="Copies the cleaned and verified files of one intake to the bucket that is set.",
 )
 
-JOBS = (clean_intake, analyse_intake, copy_intake, watch)
+record_stream = dg.define_asset_job(
+    "record_stream",
+    selection=dg.AssetSelection.assets(recordings) - dg.AssetSelection.checks(STUCK),
+    executor_def=dg.in_process_executor,
+    description="Records one session of a live stream, and hands it over as an intake.",
+)
+
+JOBS = (clean_intake, analyse_intake, copy_intake, watch, record_stream)

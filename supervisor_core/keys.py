@@ -17,6 +17,7 @@ MediaKey = NewType("MediaKey", str)
 
 DEFAULT_SOURCE = "inbox"
 STORAGE_SOURCE = "s3"
+RECORDING_SOURCE = "recording"
 
 
 class Retried(StrEnum):

@@ -233,6 +233,19 @@ class Settings(BaseSettings):
     )
 
     # Recordings of live streams.
+    streams_file: Path | None = Field(
+        default=None,
+        description="Which streams are recorded; by default streams.toml in the home.",
+    )
+    recording_probe_s: float = Field(
+        default=10.0, gt=0, description="Limit to see whether a stream is live."
+    )
+    recording_join_base_s: float = Field(
+        default=300.0, gt=0, description="Limit to join the segments of a session."
+    )
+    recording_join_rate: float = Field(
+        default=1.0, ge=0, description="Added to that for each second of media."
+    )
     recording_segment_s: float = Field(
         default=3600.0, gt=0, description="Length of a segment; it is cut at the next key frame."
     )

@@ -62,7 +62,18 @@ class Work(StrEnum):
     DEAD = "dead"
 
 
-State = Arrival | Cleaning | Verification | Review | Work
+class Recording(StrEnum):
+    """How far a recording session is; what is stuck is interrupted, and never by that recorded."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    RECORDED = "recorded"
+    HANDED_OVER = "handed_over"
+    FAILED = "failed"
+
+
+State = Arrival | Cleaning | Verification | Review | Work | Recording
 
 _LEVELS = (Cleaning.FRAME_LEVEL, Cleaning.ROI_MASK, Cleaning.RAW_ASIDE, Cleaning.NOT_REQUIRED)
 
@@ -103,6 +114,14 @@ STEPS: dict[type[StrEnum], dict[State, frozenset[State]]] = {
         **dict.fromkeys(_OPEN, frozenset({*_OPEN, Work.RUNNING, Work.CANCELLED, Work.DEAD})),
         Work.RUNNING: frozenset({*_OPEN, *_ENDS}),
         **dict.fromkeys(_ENDS, frozenset({Work.QUEUED})),
+    },
+    Recording: {
+        Recording.WAITING: frozenset({Recording.RUNNING, Recording.FAILED}),
+        Recording.RUNNING: frozenset({Recording.INTERRUPTED, Recording.RECORDED, Recording.FAILED}),
+        Recording.INTERRUPTED: frozenset({Recording.RUNNING, Recording.RECORDED, Recording.FAILED}),
+        Recording.RECORDED: frozenset({Recording.HANDED_OVER}),
+        Recording.HANDED_OVER: frozenset(),
+        Recording.FAILED: frozenset(),
     },
 }
 

@@ -83,13 +83,14 @@ def test_an_asset_says_what_it_is(asset: dg.AssetsDefinition) -> None:
     assert spec.partitions_def.name == "intake"
 
 
-def test_lineage_runs_from_videos_over_cleaned_frames_to_what_hangs_below() -> None:
+def test_lineage_runs_from_recordings_over_videos_and_cleaned_frames_to_what_hangs_below() -> None:
     graph = definitions_for("").resolve_asset_graph()
     children = {
         key.to_user_string(): {child.to_user_string() for child in graph.get(key).child_keys}
         for key in graph.get_all_asset_keys()
     }
     assert children == {
+        "recordings": {"videos"},
         "videos": {"cleaned_frames"},
         "cleaned_frames": {"analyses", "bucket_copies", "thumbnails"},
         "analyses": set(),
@@ -124,6 +125,10 @@ def test_two_checks_block_and_each_is_shown_by_itself() -> None:
         "service_level": False,
         "healthy": False,
         "copied": False,
+        "coverage": False,
+        "gaps": False,
+        "segments_decode": False,
+        "no_stuck_segment": False,
     }
 
 

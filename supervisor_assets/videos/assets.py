@@ -10,12 +10,14 @@ from supervisor_assets.failures import require_none_waiting, told
 from supervisor_assets.limits import limit_tags
 from supervisor_assets.partitions import intake
 from supervisor_assets.pools import Pool
+from supervisor_assets.recordings.assets import recordings
 from supervisor_assets.videos.checks import ACCEPTED, accepted
 from supervisor_core.keys import IntakeKey
 
 
 @dg.asset(
     partitions_def=intake,
+    deps=[recordings],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"file", "ffmpeg", "duckdb"},

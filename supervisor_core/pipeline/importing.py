@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from supervisor_core.keys import IntakeKey, MediaKey
+from supervisor_core.keys import RECORDING_SOURCE, IntakeKey, MediaKey
 from supervisor_core.media.files import publish
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.child import Examined
@@ -57,6 +57,8 @@ class _Import:
             self._killed = attempts.count_failed(connection, intake, Step.IMPORT, KILLING)
         if header is None:
             raise Failed(Reason.UNKNOWN_INTAKE)
+        home, recorded = context.home, header.source == RECORDING_SOURCE
+        self._root = home.recordings if recorded else home.inbox
         self._profile = Profiles(context.profiles_folder()).named(header.profile)
         self._seen = [member for member in members if member.state is State.SEEN]
         self._known = len(members) - len(self._seen)
@@ -82,7 +84,7 @@ class _Import:
         with self._context.store.restricted() as connection:
             paths = names.recall(connection, [one.fingerprint for one in self._seen])
             found = objects.recall(connection, paths)
-        return Looker(self._context, self._profile, paths, found)
+        return Looker(self._context, self._profile, self._root, paths, found)
 
     def _import(self, looker: Looker, start: int) -> None:
         looked = [_intended(one) for one in self._look(looker, start)]

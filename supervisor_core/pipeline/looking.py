@@ -1,8 +1,9 @@
 """Gets the file of an arrival, wherever an earlier call has left it, and looks into it.
 
-A file is at one place at any moment, and every place can be told from its arrival: the inbox, then
-work/ under the arrival's own name, then raw/ under its hash or refused/ under the arrival's name.
-An object of a storage stays there and is brought into work/ by the one door.
+A file is at one place at any moment, and every place can be told from its arrival: the inbox (or
+recordings/, for what was recorded here), then work/ under the arrival's own name, then raw/ under
+its hash or refused/ under the arrival's name. An object of a storage stays there and is brought
+into work/ by the one door.
 """
 
 import os
@@ -51,11 +52,13 @@ class Looked:
 class Looker:
     """Looks at the files of one intake.
 
-    `paths` are the relative ones, by fingerprint; `objects` those that lie in a storage.
+    `paths` are relative to `root` (the inbox, or the recordings), by fingerprint; `objects` are
+    those that lie in a storage.
     """
 
     context: Context
     profile: Profile
+    root: Path
     paths: Mapping[str, str]
     objects: Mapping[Fingerprint, S3Object] = field(default_factory=dict)
 
@@ -79,14 +82,14 @@ class Looker:
         return arrival.fingerprint in self.objects
 
     def entry(self, arrival: Arrival) -> Path:
-        """Where the file lay in the inbox when it was seen; a key is never made a path.
+        """Where the file lay when it was seen; a key is never made a path.
 
         Raises `Failed(FILE_NOT_FOUND)` for no name.
         """
         path = self.paths.get(arrival.fingerprint)
         if path is None or self.is_remote(arrival):
             raise Failed(Reason.FILE_NOT_FOUND)
-        return self.context.home.inbox / path
+        return self.root / path
 
     def unchanged(self, arrival: Arrival, path: Path) -> bool:
         """True when the file there has the size and time that were seen."""
@@ -94,7 +97,7 @@ class Looker:
             status = path.lstat()
         except (FileNotFoundError, NotADirectoryError):
             raise Failed(Reason.FILE_NOT_FOUND) from None
-        copied = status.st_dev != self.context.home.inbox.stat().st_dev
+        copied = status.st_dev != self.root.stat().st_dev
         later_ns = abs(status.st_mtime_ns - arrival.mtime_ns)
         return status.st_size == arrival.size_bytes and later_ns <= copied * _COARSEST_NS
 
@@ -110,7 +113,7 @@ class Looker:
         entry = self.entry(arrival)
         if not self.unchanged(arrival, entry):
             raise Failed(Reason.FILE_CHANGED)
-        return take(entry, taken, home.inbox)
+        return take(entry, taken, self.root)
 
     @cached_property
     def _door(self) -> Door:
@@ -133,7 +136,7 @@ class Looker:
         with suppress(Failed):
             entry = self.entry(arrival)
             if taken.is_file() and self.unchanged(arrival, entry):
-                take(entry, taken, self.context.home.inbox)
+                take(entry, taken, self.root)
 
     def _left(self, arrival: Arrival) -> Iterator[Path]:
         """Where a call that was interrupted may have left the file."""

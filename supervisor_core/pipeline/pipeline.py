@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from supervisor_core.pipeline.copied import Standing
     from supervisor_core.pipeline.copying import CopyReport
     from supervisor_core.repair import OpenIntake
+    from supervisor_core.sessions.account import Account
+    from supervisor_core.store.recordings import Session
+    from supervisor_core.store.segments import RecordedFile
     from supervisor_core.store.service import ServiceLevel
 
 P = ParamSpec("P")
@@ -210,6 +213,49 @@ class Pipeline:
         with context.store.write() as connection:
             landed(connection, flight, started)
         return flight
+
+    @_step
+    def record(self, intake: IntakeKey) -> "Session":
+        """Records a session until it is over, or goes on with one; see `sessions.recording`."""
+        # What opens streams takes a while to import; cleaning needs none of it.
+        from supervisor_core.sessions.recording import record
+
+        return record(self._context, intake)
+
+    @_step
+    def conclude_recording(self, intake: IntakeKey) -> None:
+        """Says that an interrupted session is over, by a person's word."""
+        from supervisor_core.sessions.recording import conclude
+
+        conclude(self._context, intake, Reason.CANCELLED)
+
+    @_step
+    def join_recording(self, intake: IntakeKey) -> "list[RecordedFile]":
+        """Joins the segments of a session that is over, without coding anything anew."""
+        from supervisor_core.sessions.joining import join_session
+
+        return join_session(self._context, intake)
+
+    @_step
+    def validate_recording(self, intake: IntakeKey) -> "list[RecordedFile]":
+        """Decodes what was joined; where a frame is missing the segments stand for it."""
+        from supervisor_core.sessions.joining import validate_session
+
+        return validate_session(self._context, intake)
+
+    @_step
+    def hand_over_recording(self, intake: IntakeKey) -> "Account":
+        """Enters the files of a session as what came in, and says what it consists of."""
+        from supervisor_core.sessions.handing_over import hand_over
+
+        return hand_over(self._context, intake)
+
+    def recording_account(self, intake: IntakeKey) -> "Account":
+        """What a session consists of; raises `Failed(UNKNOWN_INTAKE)`."""
+        from supervisor_core.sessions.account import account_of
+
+        with self._context.store.read() as connection:
+            return account_of(connection, intake)
 
     def evidence(self, intake: IntakeKey) -> "Evidence":
         """What the intake's analyses rest on, read anew from what is kept."""

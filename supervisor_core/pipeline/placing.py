@@ -74,7 +74,7 @@ class Placer:
         if looked.path is None or looked.path != self._taken(looked.arrival):
             return looked
         entry = self.looker.entry(looked.arrival)
-        if places.put_back(looked.path, entry, self.context.home.inbox):
+        if places.put_back(looked.path, entry, self.looker.root):
             fault("import.returned")
             return replace(looked, path=None)
         self._refuse(looked)
@@ -97,7 +97,7 @@ class Placer:
         """Moves what can't be opened (a link, a pipe) as it is, if it is still what was seen."""
         entry = self.looker.entry(arrival)
         if self.looker.unchanged(arrival, entry):
-            places.move_entry(entry, target, self.context.home.inbox)
+            places.move_entry(entry, target, self.looker.root)
             fault("import.refused")
 
     def _is_another(self, looked: Looked) -> bool:

@@ -42,7 +42,7 @@ _ARRIVAL = {
 
 @dataclass(frozen=True)
 class Intake:
-    """What came in together; `kind` is video or stills."""
+    """What came in together; `kind` is video, stills or recording."""
 
     intake: IntakeKey
     source: str
@@ -98,6 +98,12 @@ def record_arrivals(
     """Records one intake; see `record_intakes`."""
     new = NewIntake(key=intake, profile=profile, kind=kind, arrivals=tuple(files))
     return record_intakes(store, [new], source=source, device=device)
+
+
+def add_intake(connection: Connection, intake: Intake) -> None:
+    """Records an intake whose files come later; one that is known changes nothing."""
+    if not _present(connection, [intake.intake]):
+        insert(connection, "intake", _INTAKE, [vars(intake)])
 
 
 def record_intakes(

@@ -27,6 +27,14 @@ def is_gone(owner: str) -> bool:
     return _start(match["pid"]) != match["start"]
 
 
+def pid_here(owner: str) -> int | None:
+    """The owner's living process on this machine, if there is one."""
+    match = _OWNER.fullmatch(owner)
+    if match is None or match["machine"] != _machine() or is_gone(owner):
+        return None
+    return int(match["pid"])
+
+
 @cache
 def _machine() -> str:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()

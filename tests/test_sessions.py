@@ -1,0 +1,238 @@
+"""Recording sessions over a real store, real streams and real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hls_server import GROUP, Live, counting
+from session_parts import STREAM, Studio, configure
+
+from supervisor_core.keys import RECORDING_SOURCE, IntakeKey
+from supervisor_core.reasons import Failed, Reason
+from supervisor_core.sessions.account import account_of
+from supervisor_core.sessions.beginning import begin, stream_of
+from supervisor_core.sessions.stuck import SILENT_S, Found, due, interrupt, look, why_stuck
+from supervisor_core.states import Arrival
+from supervisor_core.states import Recording as State
+from supervisor_core.store import arrivals, recordings, segments
+from supervisor_core.store.owners import this_process
+from supervisor_core.store.recordings import Asked
+from supervisor_core.store.segments import SegmentRow
+
+GROUPS = 12
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    house = Studio(tmp_path)
+    yield house
+    house.worker.close()
+
+
+def whole(numbers: list[int], groups: int) -> int:
+    """How many frames there are: none is missing or doubled from the first on to the last."""
+    assert numbers == list(range(numbers[0], groups * GROUP))
+    assert numbers[0] < groups * GROUP // 2
+    return len(numbers)
+
+
+def test_a_session_is_recorded_joined_and_handed_over(studio: Studio) -> None:
+    with Live(counting(GROUPS * GROUP)).open() as live:
+        configure(studio.home.root, live)
+        key = studio.begin()
+        work = studio.pipeline()
+        assert work.record(key).state is State.RECORDED
+    frames = whole(studio.numbers(key), GROUPS)
+    (file,) = work.join_recording(key)
+    (file,) = work.validate_recording(key)
+    assert file.proven
+    assert file.joined is not None
+    assert file.frames == frames
+    account = work.hand_over_recording(key)
+    assert account.session.state is State.HANDED_OVER
+    assert account.coverage == 1.0
+    assert not account.gaps
+    assert not list((studio.home.recordings / key).glob("*.ts"))
+    with studio.store.read() as connection:
+        header = arrivals.find_intake(connection, key)
+        (arrival,) = arrivals.arrivals_of(connection, key)
+    assert header is not None
+    assert (header.source, header.profile) == (RECORDING_SOURCE, "archive")
+    assert arrival.state is Arrival.SEEN
+    assert work.import_items(key).imported == 1
+    assert not list((studio.home.recordings / key).rglob("*.mp4"))
+
+
+def test_each_step_may_be_made_again(studio: Studio) -> None:
+    with Live(counting(GROUPS * GROUP)).open() as live:
+        configure(studio.home.root, live)
+        key = studio.begin()
+        work = studio.pipeline()
+        for _ in range(2):
+            work.record(key)
+            work.join_recording(key)
+            work.join_recording(key)
+            files = work.validate_recording(key)
+            work.hand_over_recording(key)
+        work.import_items(key)
+        assert work.hand_over_recording(key).files == files
+    with studio.store.read() as connection:
+        assert len(arrivals.arrivals_of(connection, key)) == 1
+
+
+def test_only_one_session_of_a_stream_is_open(studio: Studio) -> None:
+    with Live(counting(GROUP)).open() as live:
+        configure(studio.home.root, live)
+        first = studio.begin()
+        stream = stream_of(studio.home, studio.settings, STREAM)
+        assert begin(studio.store, STREAM, stream) is None
+        studio.pipeline().record(first)
+        second = begin(studio.store, STREAM, stream)
+    assert second not in (None, first)
+
+
+def test_a_recorder_that_is_killed_is_followed_without_a_loss(studio: Studio) -> None:
+    """What was written stays, what the playlist still holds comes again, and a gap is listed."""
+    script = (
+        "import sys; from pathlib import Path; sys.path.insert(0, 'tests')\n"
+        "from session_parts import Studio\n"
+        "Studio(Path(sys.argv[1])).pipeline('killed').record(sys.argv[2])"
+    )
+    with Live(counting(40 * GROUP), ends=True, step=0, published=3).open() as live:
+        configure(studio.home.root, live, groups=4)
+        key = studio.begin()
+        recorder = subprocess.Popen(
+            [sys.executable, "-c", script, str(studio.folder), key],
+            cwd=Path(__file__).parents[1],
+        )
+        live.step = 1
+        live.wait_for(lambda: live.count("/15.ts") > 0)
+        until(lambda: studio.session(key).moved)
+        recorder.kill()
+        recorder.wait()
+        (found,) = look(studio.store, studio.home)
+        assert found.session.state is State.RUNNING
+        assert why_stuck(found, studio.store.now()) is Reason.RECORDER_DIED
+        assert interrupt(studio.store, found.session, Reason.RECORDER_DIED)
+        assert studio.session(key).state is State.INTERRUPTED
+        assert studio.pipeline().record(key).state is State.RECORDED
+    whole(studio.numbers(key), 40)
+    with studio.store.read() as connection:
+        (gap,) = account_of(connection, key).gaps
+    assert gap.reason is Reason.RECORDER_DIED
+    assert gap.missing_s == 0
+
+
+def until(look: Callable[[], object], limit_s: float = 30.0) -> None:
+    end_s = time.monotonic() + limit_s
+    while not look():
+        assert time.monotonic() < end_s, "it did not come to that"
+        time.sleep(0.02)
+
+
+def segments_of(studio: Studio, key: IntakeKey) -> list[SegmentRow]:
+    with studio.store.read() as connection:
+        return segments.segments_of(connection, key)
+
+
+def test_a_person_may_cut_and_stop(studio: Studio) -> None:
+    with Live(counting(400 * GROUP), window=10).open() as live:
+        configure(studio.home.root, live, groups=10_000)
+        key = studio.begin()
+        done: list[State] = []
+        thread = threading.Thread(target=lambda: done.append(studio.pipeline().record(key).state))
+        thread.start()
+        until(lambda: studio.session(key).moved)
+        ask(studio, key, Asked.CUT)
+        until(lambda: len(segments_of(studio, key)) == 1)
+        ask(studio, key, Asked.STOP)
+        thread.join(30)
+    assert done == [State.RECORDED]
+    assert studio.session(key).reason is Reason.CANCELLED
+    numbers = studio.numbers(key)
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert len(segments_of(studio, key)) == 2
+
+
+def ask(studio: Studio, key: IntakeKey, asked: Asked) -> None:
+    with studio.store.write() as connection:
+        assert recordings.ask(connection, key, asked)
+
+
+def test_a_living_owner_keeps_a_session(studio: Studio) -> None:
+    with Live(counting(GROUP)).open() as live:
+        configure(studio.home.root, live)
+        key = studio.begin()
+        now = studio.store.now()
+        with studio.store.write() as connection:
+            found = recordings.require(connection, key)
+            recordings.save(connection, [found.taken(this_process("other"), now)], now)
+        with pytest.raises(Failed) as raised:
+            studio.pipeline().record(key)
+    assert raised.value.reason is Reason.ITEM_BUSY
+
+
+def test_a_stream_that_was_never_there_fails(studio: Studio) -> None:
+    with Live(counting(GROUP), status=404).open() as live:
+        configure(studio.home.root, live)
+        key = studio.begin()
+        session = studio.pipeline().record(key)
+    assert (session.state, session.reason) == (State.FAILED, Reason.STREAM_NOT_FOUND)
+
+
+def test_a_silent_recorder_is_stuck_and_one_whose_files_stand_still_too(studio: Studio) -> None:
+    with Live(counting(GROUP)).open() as live:
+        configure(studio.home.root, live)
+        key = studio.begin()
+    with studio.store.write() as connection:
+        begun = studio.store.now()
+        held = recordings.require(connection, key).taken(this_process("other"), begun)
+        recordings.save(connection, [held], begun)
+
+    def why(beat_s: float, written_s: float, opened_s: float = 3600.0) -> Reason | None:
+        now = begun + timedelta(hours=1)
+        ago = lambda seconds: now - timedelta(seconds=seconds)  # noqa: E731
+        session = studio.session(key)
+        session = type(session)(
+            **vars(session) | {"beat": ago(beat_s), "opened": ago(opened_s), "limit_s": 140.0}
+        )
+        return why_stuck(Found(session, ago(written_s)), now)
+
+    assert why(beat_s=1, written_s=1) is None
+    assert why(beat_s=SILENT_S + 1, written_s=1) is Reason.RECORDER_DIED
+    assert why(beat_s=1, written_s=281) is Reason.SEGMENT_STUCK
+    assert why(beat_s=1, written_s=279) is None
+    assert why(beat_s=1, written_s=3600, opened_s=100) is None
+
+
+def test_a_stopped_process_is_ended_and_its_session_is_not_complete(studio: Studio) -> None:
+    with Live(counting(400 * GROUP), window=400, step=0, published=6).open() as live:
+        configure(studio.home.root, live, groups=2)
+        key = studio.begin()
+        script = (
+            "import sys; from pathlib import Path; sys.path.insert(0, 'tests')\n"
+            "from session_parts import Studio\n"
+            "Studio(Path(sys.argv[1])).pipeline('stuck').record(sys.argv[2])"
+        )
+        recorder = subprocess.Popen(
+            [sys.executable, "-c", script, str(studio.folder), key],
+            cwd=Path(__file__).parents[1],
+        )
+        until(lambda: studio.session(key).moved)
+        os.kill(recorder.pid, signal.SIGSTOP)
+        (found,) = look(studio.store, studio.home)
+        later = studio.store.now() + timedelta(seconds=SILENT_S + 5)
+        reason = why_stuck(found, later)
+        assert reason is Reason.RECORDER_DIED
+        assert interrupt(studio.store, studio.session(key), reason)
+        assert recorder.wait(10) == -signal.SIGKILL
+    assert studio.session(key).state is State.INTERRUPTED
+    (found,) = look(studio.store, studio.home)
+    assert due([found.session], {}, {STREAM}, studio.store.now() + timedelta(minutes=1))
