@@ -1,6 +1,5 @@
 """The same bytes come in twice at once: one run cleans them, and both intakes come to their end."""
 
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -10,13 +9,11 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from daemon import daemon, wait_for
 from rehearsal import CAST, House, Prompter, Rehearsal, checks, steps
 from test_sensors_reconcile import tick
 
 from supervisor_assets import failures
 from supervisor_assets.failures import REASON_TAG
-from supervisor_assets.instance import open_instance
 from supervisor_assets.requests import ATTEMPT_TAG, CAUSE_TAG
 from supervisor_core.home import Home
 from supervisor_core.keys import IntakeKey
@@ -24,9 +21,6 @@ from supervisor_core.pipeline import Pipeline
 from supervisor_core.settings import Settings
 from supervisor_core.states import Cleaning
 from supervisor_core.store.owners import this_process
-
-Status = dg.DagsterRunStatus
-LIMIT_S = 150.0
 
 
 class First:
@@ -125,34 +119,3 @@ def test_one_that_waited_in_vain_ends_and_is_started_again_once(house: House) ->
     assert again.success
     assert all(check.passed for check in checks(again).values())
     assert not [one for one in tick(house) if one.partition_key == two]
-
-
-def test_two_uploads_of_one_film_at_once_both_come_to_their_end(
-    tmp_path: Path, shared_data: Path
-) -> None:
-    home = Home.create(tmp_path / "home")
-    film = shared_data / "general" / "rotate90.mov"
-    with daemon(home), open_instance(home) as instance:
-        for name in ("one", "two"):
-            shutil.copy(film, home.inbox / f"{name}.part")
-        for name in ("one", "two"):
-            (home.inbox / f"{name}.part").rename(home.inbox / f"{name}.mov")
-
-        def ended() -> list[dg.DagsterRun] | None:
-            filters = dg.RunsFilter(job_name="clean_intake", statuses=[Status.SUCCESS])
-            runs = list(instance.get_runs(filters))
-            return runs if len(runs) == 2 else None
-
-        runs = wait_for(ended, LIMIT_S)
-        for run in runs:
-            found = told(instance, run)
-            assert "anonymized" in found
-            assert all(found.values()), found
-    assert len(list(home.cleaned.rglob("*.*"))) == 1
-
-
-def told(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, bool]:
-    """Which checks a run has told, and whether they passed."""
-    logged = instance.all_logs(run.run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    found = [one.dagster_event.asset_check_evaluation_data for one in logged]
-    return {check.check_name: check.passed for check in found}
