@@ -275,6 +275,10 @@ class Settings(BaseSettings):
         ge=0,
         description="A stream that was recorded and is not found for this long has ended.",
     )
+    recording_plugins_folder: Path | None = Field(
+        default=None,
+        description="Operator's own plugins for streamlink (*.py), which are run as they are.",
+    )
     recording_inspect_base_s: float = Field(
         default=60.0, gt=0, description="Limit to decode one segment after it was closed."
     )

@@ -26,6 +26,12 @@ BITS = 16
 GROUP = 10  # frames between two key frames, and in a segment of the playlist
 TOKEN = "t0p-53cret-t0ken"
 LIMIT_S = 20.0
+_MASTER = """#EXTM3U
+#EXT-X-STREAM-INF:BANDWIDTH=100000,RESOLUTION=80x48
+low.m3u8
+#EXT-X-STREAM-INF:BANDWIDTH=200000,RESOLUTION=160x96
+live.m3u8
+"""
 
 
 def numbered(number: int) -> np.ndarray:
@@ -111,7 +117,10 @@ def numbers_in(paths: Sequence[Path]) -> list[int]:
 
 @dataclass
 class Live:
-    """A live stream with switches; a test may turn them at any time."""
+    """A live stream with switches; a test may turn them at any time.
+
+    Every playlist is this stream, but for `master.m3u8`, which names two of them.
+    """
 
     segments: Sequence[bytes]
     published: int = 3
@@ -123,6 +132,7 @@ class Live:
     status: int = 200
     silent: bool = False  # requests are not answered until `release` is set
     breaks_on: int | None = None  # this segment's answer is cut off once
+    broken: int | None = None  # every time
     discontinuities: tuple[int, ...] = ()
     playlist: Callable[[str], str] | None = None  # says something else instead
     url: str = ""
@@ -176,7 +186,7 @@ class Live:
 
     def _send_segment(self, handler: BaseHTTPRequestHandler, number: int) -> None:
         content = self.segments[number % len(self.segments)]
-        if number == self.breaks_on:
+        if number in (self.breaks_on, self.broken):
             self.breaks_on = None
             send(handler, 200, content[: len(content) // 2], Content_Length=str(len(content)))
             return
@@ -184,6 +194,8 @@ class Live:
 
     def _playlist(self, handler: BaseHTTPRequestHandler) -> str:
         host = handler.headers["Host"]
+        if urlsplit(handler.path).path == "/master.m3u8":
+            return _MASTER
         if self.playlist:
             return self.playlist(f"http://{host}")
         last = 10**6 if self.loops else len(self.segments)

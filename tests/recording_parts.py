@@ -19,6 +19,7 @@ from supervisor_core.recording.results import Order, Recording, Segment
 from supervisor_core.recording.source import Opening, address_of
 
 WAIT_S = 30.0
+_WAYS = {"proxies", "quality", "plugins", "hosts"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ def order(live: "Live | Address", folder: Path, groups: int = 10_000, **changed:
     """Records a live stream into segments of so many groups of pictures."""
     address = address_of(live.url)
     assert address
-    opening = Opening(address, connect_s=5.0, silence_s=20.0)
+    ways = {name: changed.pop(name) for name in _WAYS & changed.keys()}
+    opening = Opening(address, connect_s=5.0, silence_s=20.0, **ways)
     quick = {"stall_s": 30.0, "heartbeat_s": 0.1, "retry_first_s": 0.05, "gone_s": 3.0}
     limits = Limits(length_s=groups * GROUP / RATE)
     return Order(opening, folder, limits=limits, **{**quick, **changed})

@@ -15,10 +15,11 @@ from supervisor_core.recording.source_log import SourceLog
 CONTENT = b"".join(counting(4 * GROUP))
 
 
-def played(url: str, folder: Path) -> tuple[bytes, Outcome | None]:
+def played(url: str, folder: Path, *, strict: bool = False) -> tuple[bytes, Outcome | None]:
     address = address_of(url)
     assert address
-    source = Source(Opening(address, silence_s=10.0), SourceLog(folder / "source.log"))
+    opening = Opening(address, silence_s=10.0)
+    source = Source(opening, SourceLog(folder / "source.log"), strict=strict)
     content = b""
     while not source.over:
         content += source.read(5.0)
@@ -61,6 +62,23 @@ def test_one_long_transfer(
     assert ended is outcome
     if frames is not None:
         assert (numbers_of(content) if content else []) == list(range(frames))
+
+
+def test_a_piece_that_breaks_off_is_fetched_again(tmp_path: Path) -> None:
+    with Live(counting(8 * GROUP), published=8, breaks_on=5).open() as live:
+        content, ended = played(live.url, tmp_path, strict=True)
+    assert (numbers_of(content), ended) == (list(range(8 * GROUP)), Outcome.ENDED)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_piece_that_can_not_be_had_ends_a_source_or_is_left_out(
+    strict: bool, tmp_path: Path
+) -> None:
+    with Live(counting(8 * GROUP), published=8, broken=5).open() as live:
+        content, ended = played(live.url, tmp_path, strict=strict)
+    rest = range(6 * GROUP, 6 * GROUP if strict else 8 * GROUP)
+    assert numbers_of(content) == [*range(5 * GROUP), *rest]
+    assert ended is (Outcome.BROKEN if strict else Outcome.ENDED)
 
 
 def test_ended_twice_is_ended_once(tmp_path: Path) -> None:

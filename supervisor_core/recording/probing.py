@@ -4,7 +4,9 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from enum import StrEnum, auto
+from typing import Any
 
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.recording.guard import Outcome
@@ -34,13 +36,25 @@ _SAID: dict[int, Liveness] = {
 
 
 def probe(opening: Opening, limit_s: float, grace_s: float = 5.0) -> Liveness:
-    """Looks once; ends within both limits, whatever the server does, and leaves no process.
+    """Looks, through every proxy in turn until the stream answers; leaves no process.
 
-    Raises `Failed`: CHILD_SPAWN_FAILED, or KILL_FAILED when the process is stuck in the kernel.
+    Ends within both limits whatever the server does. Raises `Failed`: CHILD_SPAWN_FAILED, or
+    KILL_FAILED when the process is stuck in the kernel.
     """
+    ways = max(1, len(opening.proxies))
+    over_at = time.monotonic() + limit_s
+    for turn in range(ways):
+        left_s = max(0.0, over_at - time.monotonic())
+        seen = _look(order_of(opening, turn), left_s / (ways - turn), grace_s)
+        if seen is not Liveness.UNREACHABLE:
+            return seen
+    return Liveness.UNREACHABLE
+
+
+def _look(order: dict[str, Any], limit_s: float, grace_s: float) -> Liveness:
     process = start(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        send(process, order_of(opening) | {"probe": True})
+        send(process, order | {"probe": True})
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(limit_s)
     finally:

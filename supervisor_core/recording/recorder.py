@@ -37,6 +37,7 @@ LOG = "source.log"
 _READ_S = 0.25  # how long a stop may go unnoticed
 _OVERLAP_S = 60.0  # what was recorded already is recognised
 _AGAIN_S = 600.0  # for so long a segment that broke off waits for what may come again
+_STRICT_TRIES = 2  # then what can't be fetched is left out
 _FIRST_TRIES = 3  # of a stream that is not found at all
 _REASONS = {
     Ending.DIED: Reason.SOURCE_DIED,
@@ -62,7 +63,7 @@ class Recorder:
         self._account = Account(listener or Silent(), self._inspector, self._gaps, repeats)
         self._stillness, self._state = Stillness(order.frozen_s), State.OK
         self._source: Source | None = None
-        self._sources = self._tries = 0
+        self._sources = self._tries = self._turn = 0
         self._fresh = False  # whether this source brought anything new
         self._until = float("inf")
         self._beat_at = 0.0
@@ -114,6 +115,7 @@ class Recorder:
             if ending not in BREAKS or self._gone(ending):
                 return ending
             self._gaps.interrupt(_REASONS[ending])
+            self._turn += 1
             if not self._pause():
                 return self._over
 
@@ -138,7 +140,13 @@ class Recorder:
 
     def _play(self) -> Ending:
         """Reads one source to its end and says what that was."""
-        self._source = source = Source(self._order.opening, self._log, back_s=self._back_s())
+        self._source = source = Source(
+            self._order.opening,
+            self._log,
+            turn=self._turn,
+            back_s=self._back_s(),
+            strict=self._tries < _STRICT_TRIES,
+        )
         self._sources += 1
         self._tries += 1
         self._fresh = False

@@ -54,6 +54,7 @@ def order_of(
         settings.allowed_host_names,
         connect_s=settings.fetch_connect_s,
         silence_s=settings.recording_stall_s,
+        plugins=settings.recording_plugins_folder,
     )
     limits = Limits(length_s or settings.recording_segment_s, settings.recording_segment_bytes)
     return Order(

@@ -12,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
@@ -33,45 +34,71 @@ _CODES = frozenset(Outcome)
 class Opening:
     """What a source is to open: see `address_of`; `hosts` may be private, times in seconds.
 
-    One of the `proxies` (`http://host:port`, or "" for none) is used at a time; `quality` is a name
-    that streamlink gives a variant.
+    One of the `proxies` (see `is_proxy`) is used at a time; `quality` is a name that streamlink
+    gives a variant, and `plugins` a folder of plugins beside those that it knows.
     """
 
     address: str
     hosts: frozenset[str] = frozenset()
-    proxies: tuple[str, ...] = ("",)
+    proxies: tuple[str, ...] = ()
     quality: str = "best"
+    plugins: Path | None = None
     connect_s: float = 10.0
     silence_s: float = 120.0
 
 
 def address_of(url: str) -> str | None:
-    """What an operator's URL means here, as `hls://http...` or `httpstream://http...`; or none."""
+    """What an operator's URL means here, or none: `hls://http...`, `httpstream://http...`.
+
+    `web://http...` is what a plugin of streamlink's knows, and one long transfer where none does.
+    """
     kind, inner = "", url
     for prefix in ("hls://", "httpstream://"):
         if url.lower().startswith(prefix):
             kind, inner = prefix, url[len(prefix) :]
-    parts = urlsplit(inner)
-    if any(char.isspace() for char in url) or parts.scheme not in ("http", "https"):
+    if not _is_web(inner):
         return None
-    if not parts.hostname:
-        return None
-    guess = "hls://" if parts.path.lower().endswith(".m3u8") else "httpstream://"
+    guess = "hls://" if urlsplit(inner).path.lower().endswith(".m3u8") else "web://"
     return (kind or guess) + inner
+
+
+def is_proxy(url: str) -> bool:
+    """True for a proxy that can be used, `http://[user:password@]host:port`, or "" for none."""
+    return not url or (_is_web(url) and urlsplit(url).path in ("", "/"))
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    whole = not any(char.isspace() for char in url) and parts.scheme in ("http", "https")
+    return whole and bool(parts.hostname) and port != 0
 
 
 class Source:
     """One run of a stream; `read` until `over`, then `end` says how it ended.
 
-    With `back_s` it begins so many seconds before the end of the playlist, as far as that reaches.
+    `turn` counts the sources of a recording, which take turns at the proxies. With `back_s` it
+    begins so many seconds before the end of the playlist, as far as that reaches; `strict`ly it
+    ends where a piece of the stream can't be fetched, else it leaves it out.
     """
 
-    def __init__(self, opening: Opening, log: SourceLog, *, back_s: float | None = None) -> None:
+    def __init__(
+        self,
+        opening: Opening,
+        log: SourceLog,
+        *,
+        turn: int = 0,
+        back_s: float | None = None,
+        strict: bool = False,
+    ) -> None:
         self.over = False
         self._log = log
         self._process = start(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.pid = self._process.pid
-        send(self._process, order_of(opening) | {"back_s": back_s})
+        send(self._process, order_of(opening, turn) | {"back_s": back_s, "strict": strict})
         self._out, self._err = _pipe(self._process.stdout), _pipe(self._process.stderr)
         for pipe in (self._out, self._err):
             os.set_blocking(pipe.fileno(), False)
@@ -117,11 +144,15 @@ class Source:
                 self._err.close()
 
 
-def order_of(opening: Opening) -> dict[str, Any]:
+def order_of(opening: Opening, turn: int = 0) -> dict[str, Any]:
     """What the process that opens a stream has to know."""
+    proxies = opening.proxies or ("",)
     return {
         "url": opening.address,
         "hosts": sorted(opening.hosts),
+        "proxy": proxies[turn % len(proxies)],
+        "quality": opening.quality,
+        "plugins": str(opening.plugins) if opening.plugins else None,
         "connect_s": opening.connect_s,
         "silence_s": 2 * opening.silence_s,
     }

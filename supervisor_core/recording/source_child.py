@@ -9,54 +9,23 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 from streamlink.logger import basicConfig
 from streamlink.session.session import Streamlink
-from streamlink.stream.hls.hls import HLSStream, HLSStreamReader, HLSStreamWorker
-from streamlink.stream.hls.m3u8 import M3U8Parser, parse_m3u8
+from streamlink.stream.hls.hls import HLSStream
+from streamlink.stream.hls.m3u8 import parse_m3u8
+from streamlink.stream.http import HTTPStream
 
 from supervisor_core.processes import die_with_parent
-from supervisor_core.recording.guard import NoSuchScheme, Outcome, refuse, stand_guard
+from supervisor_core.recording.finding import find
+from supervisor_core.recording.guard import NoSuchScheme, Outcome, stand_guard
+from supervisor_core.recording.hls import adapt
 
 _CHUNK_BYTES = 2**16
 _MEMORY_BYTES = 2 * 2**30  # a playlist without end must not take the whole machine along
 _GONE = frozenset({401, 403, 404, 410})
 _NOWHERE = "/nonexistent/ffmpeg"  # it would open whatever a segment that is a playlist names
-
-
-class _Parser(M3U8Parser):  # type: ignore[type-arg]
-    """Reads playlists; one that names a file of this machine ends the process."""
-
-    def uri(self, uri: str) -> str:
-        """The whole address of something that a playlist names."""
-        if uri.strip().lower().startswith("file:"):
-            refuse()
-        return str(super().uri(uri))
-
-
-class _Worker(HLSStreamWorker):
-    """Begins at the live edge, or so many seconds before the playlist's end."""
-
-    back_s: ClassVar[float | None] = None
-
-    def process_segments(self, playlist: Any) -> None:
-        """Takes in a playlist; the first one decides where to begin."""
-        first = self.sequence < 0
-        super().process_segments(playlist)
-        if first and self.back_s is not None:
-            self.sequence = self.duration_to_sequence(-self.back_s, playlist.segments)
-
-
-class _Reader(HLSStreamReader):
-    __worker__ = _Worker
-
-
-class _Stream(HLSStream):
-    """A stream whose playlists are read by our parser, from where we want."""
-
-    __parser__ = _Parser
-    __reader__ = _Reader
 
 
 def main() -> None:
@@ -65,11 +34,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
     order = json.loads(sys.stdin.buffer.readline())
     basicConfig(stream=sys.stderr, level="info")
-    kind, _, url = order["url"].partition("://")
     try:
-        stand_guard(url, order["hosts"])
-        session = _session(order)
-        outcome = _WAYS[kind, bool(order.get("probe"))](session, url)
+        outcome = _run(order)
     except BrokenPipeError:
         outcome = Outcome.BROKEN
     except Exception as error:  # noqa: BLE001 - the edge of the process
@@ -78,8 +44,18 @@ def main() -> None:
     os._exit(outcome)  # threads of the library may still hang in a connection
 
 
+def _run(order: dict[str, Any]) -> Outcome:
+    kind, _, url = order["url"].partition("://")
+    stand_guard(url, order["hosts"], order["proxy"])
+    adapt(order.get("back_s"), strict=order.get("strict", False))
+    session = _session(order)
+    stream = find(session, kind, url, order)
+    if stream is None:
+        return Outcome.NOT_FOUND
+    return _look(session, stream) if order.get("probe") else _play(session, stream)
+
+
 def _session(order: dict[str, Any]) -> Streamlink:
-    _Worker.back_s = order.get("back_s")
     session = Streamlink(plugins_builtin=False)
     options = {
         "stream-segmented-queue-deadline": 0,  # a playlist that stands still has not ended
@@ -89,68 +65,68 @@ def _session(order: dict[str, Any]) -> Streamlink:
         "http-trust-env": False,
         "ringbuffer-size": 32 * 2**20,
         "ffmpeg-ffmpeg": _NOWHERE,
+        "webbrowser": False,  # it would be another process
     }
     for name, value in options.items():
         session.set_option(name, value)
+    if order["proxy"]:
+        session.set_option("http-proxy", order["proxy"])
     for prefix in ("", "file://"):
         session.http.mount(prefix, NoSuchScheme())
     return session
 
 
-def _hls(session: Streamlink, url: str) -> Any:
-    streams = _Stream.parse_variant_playlist(session, url)
-    return max(streams.values(), key=_weight) if streams else _Stream(session, url)
+def _play(session: Streamlink, stream: Any) -> Outcome:
+    if isinstance(stream, HLSStream):
+        return _play_hls(stream)
+    if isinstance(stream, HTTPStream):
+        return _play_http(session, stream)
+    reader = stream.open()
+    _copy(lambda: reader.read(_CHUNK_BYTES))
+    return Outcome.CLOSED
 
 
-def _play_hls(session: Streamlink, url: str) -> Outcome:
-    reader = _hls(session, url).open()
+def _play_hls(stream: Any) -> Outcome:
+    reader = stream.open()
     _copy(lambda: reader.read(_CHUNK_BYTES))
     worker = reader.worker
     complete = worker.playlist_end is not None and worker.sequence > worker.playlist_end
-    return Outcome.ENDED if complete else Outcome.BROKEN
+    lost = getattr(reader.writer, "lost", False)
+    return Outcome.ENDED if complete and not lost else Outcome.BROKEN
 
 
-def _weight(stream: Any) -> tuple[float, float]:
-    """Best first by pixels, then by bits; a variant that says neither comes last."""
-    told = [
-        variant.stream_info
-        for variant in (stream.multivariant.playlists if stream.multivariant else ())
-        if variant.uri == stream.url
-    ]
-    size = told[0].resolution if told else None
-    return (size.width * size.height if size else 0, (told[0].bandwidth or 0) if told else 0)
-
-
-def _look_hls(session: Streamlink, url: str) -> Outcome:
-    answer = session.http.get(_hls(session, url).url)
-    answer.encoding = "utf-8"
-    playlist = parse_m3u8(answer, parser=_Parser)
-    if playlist.is_endlist or playlist.playlist_type == "VOD":
-        return Outcome.ENDED
-    return Outcome.LIVE if playlist.segments else Outcome.BROKEN
-
-
-def _play_http(session: Streamlink, url: str) -> Outcome:
-    response = session.http.get(url, stream=True)
+def _play_http(session: Streamlink, stream: HTTPStream) -> Outcome:
+    response = _ask(session, stream)
     pieces: Iterator[bytes] = response.iter_content(8192)
     _copy(lambda: next(pieces, b""))
     framed = {"content-length", "transfer-encoding"} & {name.lower() for name in response.headers}
     return Outcome.ENDED if framed else Outcome.CLOSED
 
 
-def _look_http(session: Streamlink, url: str) -> Outcome:
-    response = session.http.get(url, stream=True)
+def _look(session: Streamlink, stream: Any) -> Outcome:
+    """Whether the stream is live, without playing it."""
+    if isinstance(stream, HLSStream):
+        return _look_at_playlist(session, stream)
+    if not isinstance(stream, HTTPStream):
+        return Outcome.LIVE
+    response = _ask(session, stream)
     if "content-length" in {name.lower() for name in response.headers}:
         return Outcome.ENDED  # it is a file
     return Outcome.LIVE if next(response.iter_content(188), b"") else Outcome.BROKEN
 
 
-_WAYS = {
-    ("hls", False): _play_hls,
-    ("hls", True): _look_hls,
-    ("httpstream", False): _play_http,
-    ("httpstream", True): _look_http,
-}
+def _look_at_playlist(session: Streamlink, stream: HLSStream) -> Outcome:
+    answer = _ask(session, stream)
+    answer.encoding = "utf-8"
+    playlist = parse_m3u8(answer, parser=stream.__parser__)
+    if playlist.is_endlist or playlist.playlist_type == "VOD":
+        return Outcome.ENDED
+    return Outcome.LIVE if playlist.segments else Outcome.BROKEN
+
+
+def _ask(session: Streamlink, stream: HTTPStream) -> Any:
+    arguments = {"method": "GET"} | session.http.valid_request_args(**stream.args)
+    return session.http.request(stream=not isinstance(stream, HLSStream), **arguments)
 
 
 def _copy(read: Callable[[], bytes]) -> None:
