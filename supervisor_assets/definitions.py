@@ -4,6 +4,7 @@ import dagster as dg
 
 from resources import OllamaResource, PipelineResource, StoreResource
 from sensors.copies import copies_of
+from sensors.library import library_exports
 from sensors.live_streams import live_streams_of
 from sensors.model_health import model_health
 from sensors.reconcile import reconcile
@@ -19,9 +20,10 @@ from supervisor_assets.canary.assets import canary
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cleaned_frames.checks import proof
 from supervisor_assets.jobs import JOBS
+from supervisor_assets.library.assets import library
 from supervisor_assets.recordings.assets import recordings
 from supervisor_assets.recordings.checks import no_stuck_segment, recorded
-from supervisor_assets.schedules import watch_schedule
+from supervisor_assets.schedules import tidy_schedule, watch_schedule
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
 
@@ -35,10 +37,19 @@ def defs() -> dg.Definitions:
 def definitions_for(home: str) -> dg.Definitions:
     """The definitions over one home; an empty one is what SUPERVISOR_HOME says."""
     return dg.Definitions(
-        assets=[recordings, videos, cleaned_frames, thumbnails, analyses, bucket_copies, canary],
+        assets=[
+            recordings,
+            videos,
+            cleaned_frames,
+            thumbnails,
+            analyses,
+            bucket_copies,
+            canary,
+            library,
+        ],
         asset_checks=[recorded, no_stuck_segment, proof, evidence, service_level, copied],
         jobs=list(JOBS),
-        schedules=[watch_schedule],
+        schedules=[watch_schedule, tidy_schedule],
         sensors=[
             uploads_of(home),
             s3_uploads_of(home),
@@ -48,6 +59,7 @@ def definitions_for(home: str) -> dg.Definitions:
             copies_of(),
             live_streams_of(home),
             stuck_segments,
+            library_exports,
         ],
         resources={
             "store": StoreResource(home=home),

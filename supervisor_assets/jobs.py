@@ -6,6 +6,7 @@ from supervisor_assets.analyses.assets import analyses
 from supervisor_assets.bucket_copies.assets import bucket_copies
 from supervisor_assets.canary.assets import canary
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
+from supervisor_assets.library.assets import library, tidy_library
 from supervisor_assets.recordings.assets import recordings
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
@@ -48,4 +49,19 @@ record_stream = dg.define_asset_job(
     description="Records one session of a live stream, and hands it over as an intake.",
 )
 
-JOBS = (clean_intake, analyse_intake, copy_intake, watch, record_stream)
+export_recording = dg.define_asset_job(
+    "export_recording",
+    selection=dg.AssetSelection.assets(library),
+    executor_def=dg.in_process_executor,
+    description="Puts the cleaned and verified files of one recording into the library.",
+)
+
+JOBS = (
+    clean_intake,
+    analyse_intake,
+    copy_intake,
+    watch,
+    record_stream,
+    export_recording,
+    tidy_library,
+)

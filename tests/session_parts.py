@@ -33,7 +33,9 @@ def configure(home: Path, live: Live, groups: int = 5, **more: object) -> None:
 
 
 def _toml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool | int | float) else f'"{value}"'
+    if isinstance(value, bool | int | float):
+        return str(value).lower()
+    return str(value) if str(value).startswith("{") else f'"{value}"'
 
 
 @dataclass

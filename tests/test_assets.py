@@ -92,7 +92,8 @@ def test_lineage_runs_from_recordings_over_videos_and_cleaned_frames_to_what_han
     assert children == {
         "recordings": {"videos"},
         "videos": {"cleaned_frames"},
-        "cleaned_frames": {"analyses", "bucket_copies", "thumbnails"},
+        "cleaned_frames": {"analyses", "bucket_copies", "library", "thumbnails"},
+        "library": set(),
         "analyses": set(),
         "bucket_copies": set(),
         "canary": set(),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from supervisor_core.pipeline.copying import CopyReport
     from supervisor_core.repair import OpenIntake
     from supervisor_core.sessions.account import Account
+    from supervisor_core.sessions.exporting import Exported
     from supervisor_core.store.recordings import Session
     from supervisor_core.store.segments import RecordedFile
     from supervisor_core.store.service import ServiceLevel
@@ -249,6 +250,27 @@ class Pipeline:
         from supervisor_core.sessions.handing_over import hand_over
 
         return hand_over(self._context, intake)
+
+    @_step
+    def unexported_recordings(self) -> "list[OpenIntake]":
+        """The sessions with something for the library."""
+        from supervisor_core.sessions.exporting import unexported
+
+        return unexported(self._context)
+
+    @_step
+    def export_recording(self, intake: IntakeKey) -> "Exported":
+        """Puts the readable files of a session into the library; see `sessions.exporting`."""
+        from supervisor_core.sessions.exporting import export
+
+        return export(self._context, intake)
+
+    @_step
+    def tidy_library(self) -> int:
+        """Applies the retention of every stream, and returns how many episodes went."""
+        from supervisor_core.sessions.exporting import tidy
+
+        return tidy(self._context)
 
     def recording_account(self, intake: IntakeKey) -> "Account":
         """What a session consists of; raises `Failed(UNKNOWN_INTAKE)`."""

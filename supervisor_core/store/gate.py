@@ -47,6 +47,13 @@ def readable_of(connection: Connection, intake: str) -> list[Readable]:
     return [readable for readable in passed if readable]
 
 
+def free_of(connection: Connection, intake: str) -> list[Readable]:
+    """The readable files of an intake that no person holds back or has rejected."""
+    members = media_table.of_intake(connection, intake)
+    stopped = {media.media for media in members if media.review in _STOPPED}
+    return [one for one in readable_of(connection, intake) if one.media not in stopped]
+
+
 def cleaned_of(connection: Connection, intake: str) -> list[Readable]:
     """The cleaned files of an intake that may leave the house: see `require_cleaned`."""
     return _cleaned(connection, media_table.of_intake(connection, intake))

@@ -45,6 +45,7 @@ _FILE = {
     "joined": "VARCHAR",
     "proven": "BOOLEAN",
     "exported": "VARCHAR",
+    "episode": "VARCHAR",
 }
 
 
@@ -87,7 +88,8 @@ class RecordedFile:
     """The segments with these numbers as one file.
 
     `joined` says how they were joined (JSON), None stands for one segment as it is. `proven` is
-    said after every frame was compared, `exported` is the SHA-256 of what lies in the library.
+    said after every frame was compared, `exported` is the SHA-256 of what
+    was put into the library, `episode` where it lies there.
     """
 
     intake: IntakeKey
@@ -101,6 +103,7 @@ class RecordedFile:
     joined: str | None = None
     proven: bool = True
     exported: str | None = None
+    episode: str | None = None
 
 
 def add_segment(connection: Connection, segment: SegmentRow) -> None:
@@ -128,6 +131,39 @@ def keep_files(connection: Connection, intake: str, files: Sequence[RecordedFile
     connection.execute("DELETE FROM recorded_file WHERE intake = ?", [intake])
     rows = [vars(file) | {"numbers": json.dumps(file.numbers)} for file in files]
     insert(connection, "recorded_file", _FILE, rows)
+
+
+def mark_exported(connection: Connection, file: RecordedFile) -> None:
+    """Writes what of a file was put into the library, and where it lies there."""
+    connection.execute(
+        "UPDATE recorded_file SET exported = ?, episode = ? WHERE intake = ? AND ordinal = ?",
+        [file.exported, file.episode, file.intake, file.ordinal],
+    )
+
+
+_UNEXPORTED = """
+    WITH wanted AS (
+        SELECT intake, exported, media.updated,
+            CASE
+                WHEN media.review IN ('held', 'rejected') THEN NULL
+                WHEN media.cleaning = 'not_required' THEN media.media
+                WHEN media.verification = 'verified' THEN output.sha256
+            END AS sha256
+        FROM recorded_file JOIN arrival USING (intake, ordinal) JOIN media USING (media)
+            LEFT JOIN output ON output.media = media.media AND output.current
+        WHERE arrival.state IN ('imported', 'duplicate')
+    )
+    SELECT intake, max(updated) FROM wanted WHERE exported IS DISTINCT FROM sha256
+    GROUP BY intake ORDER BY intake
+"""
+
+
+def unexported(connection: Connection) -> list[tuple[str, datetime]]:
+    """The sessions of which the library does not hold what it should, and since when.
+
+    It should hold what passes the gate and nobody holds back, and nothing else.
+    """
+    return connection.execute(_UNEXPORTED).fetchall()
 
 
 def segments_of(connection: Connection, intake: str) -> list[SegmentRow]:

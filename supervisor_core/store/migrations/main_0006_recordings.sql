@@ -56,5 +56,6 @@ CREATE TABLE recorded_file (
     started    TIMESTAMPTZ NOT NULL,
     joined     VARCHAR,              -- JSON: how they were joined; NULL: one segment as it is
     proven     BOOLEAN NOT NULL,     -- shows every frame of its segments
-    exported   VARCHAR               -- SHA-256 of the cleaned file that lies in the library
+    exported   VARCHAR,              -- SHA-256 of the cleaned file that was put into the library
+    episode    VARCHAR               -- where that lies, relative to the library's root
 );
