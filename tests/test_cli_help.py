@@ -29,6 +29,7 @@ ALL = {
     "health",
     "ingest",
     "record",
+    "recordings",
     "retry",
     "sql",
     "status",
@@ -39,11 +40,14 @@ ALL = {
 def commands() -> Iterator[tuple[str, Any]]:
     group = typer.main.get_command(app)
     yield "", group
-    yield from group.commands.items()  # type: ignore[attr-defined]
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        yield name, command
+        for inner, one in getattr(command, "commands", {}).items():
+            yield f"{name} {inner}", one
 
 
 def test_the_commands_are_those_that_are_documented() -> None:
-    assert {name for name, _ in commands() if name} == ALL
+    assert {name.partition(" ")[0] for name, _ in commands() if name} == ALL
 
 
 def test_every_command_and_option_has_help() -> None:
@@ -56,7 +60,8 @@ def test_every_command_and_option_has_help() -> None:
 def test_everything_that_prints_data_also_prints_json() -> None:
     for name, command in commands():
         flags = {flag for parameter in command.params for flag in parameter.opts}
-        assert ("--json" in flags) == (name not in ("", "up")), name
+        prints = name != "up" and not hasattr(command, "commands")
+        assert ("--json" in flags) == prints, name
 
 
 @pytest.mark.parametrize("name", sorted(ALL))

@@ -23,6 +23,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+recordings = typer.Typer(
+    no_args_is_help=True, help="The recorded sessions, and what lies about that belongs to none."
+)
+app.add_typer(recordings, name="recordings")
+
 # What `clean --json` prints when it did not come to look at the file.
 CLEANED_NOTHING: dict[str, object] = {
     "level": None,
@@ -41,6 +46,9 @@ CLEANED_NOTHING: dict[str, object] = {
 
 # What `record --json` prints when nothing came of it.
 RECORDED_NOTHING: dict[str, object] = {"ended": None, "sources": 0, "segments": [], "gaps": []}
+
+# What `recordings cleanup --json` prints when nothing came of it.
+CLEANED_UP_NOTHING: dict[str, object] = {"orphans": [], "moved": 0}
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
 
@@ -126,6 +134,37 @@ def record(
         from supervisor_assets.cli.record import run as start
 
         start(url, duration, segment_length, output, as_json=as_json)
+
+
+@recordings.command("list")
+def recordings_list(
+    limit: Annotated[
+        int, typer.Option(min=1, help="How many sessions to list, newest first.")
+    ] = 20,
+    as_json: Json = False,
+) -> None:
+    """List the recorded sessions of all streams."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.recordings import show
+
+        show(limit, as_json=as_json)
+
+
+@recordings.command("cleanup")
+def recordings_cleanup(
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Move them to the trash; else they are only listed.")
+    ] = False,
+    older_than_days: Annotated[
+        float, typer.Option(min=0, help="Only what was not changed for so many days.")
+    ] = 1.0,
+    as_json: Json = False,
+) -> None:
+    """List what lies in the recordings and belongs to no session; never takes above half of all."""
+    with edge(as_json=as_json, blank=CLEANED_UP_NOTHING):
+        from supervisor_assets.cli.recordings import clean_up
+
+        clean_up(older_than_days, apply=apply, as_json=as_json)
 
 
 @app.command()
