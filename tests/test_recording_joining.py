@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hls_server import GROUP, RATE, counting, drawn, numbers_in
+from hls_server import GROUP, RATE, Live, counting, drawn, numbers_in
 from joining_parts import (
     GROUPS,
     coded,
@@ -18,6 +18,7 @@ from joining_parts import (
     sounds_in,
     steps,
 )
+from recording_parts import paths_of, record
 
 from supervisor_core.deadline import Worker
 from supervisor_core.media.files import PART_SUFFIX
@@ -285,3 +286,16 @@ def test_it_runs_in_the_child_that_is_killed_at_its_limit(tmp_path: Path) -> Non
     assert heard
     assert all(done <= total for done, total in heard)
     assert not list((tmp_path / "out").glob(f"*{PART_SUFFIX}"))
+
+
+def test_what_a_recorder_made_of_a_stream_that_broke_is_one_film(tmp_path: Path) -> None:
+    with Live(counting(120), step=6, breaks_on=6).open() as live:
+        recording = record(live, tmp_path / "session", groups=2)
+    paths = paths_of(recording)
+    assert len(paths) >= 3
+    known = [Shown(one.inspected.frames, one.inspected.signature) for one in recording.segments]
+    (part,) = join(paths, tmp_path / "out")
+    seen = see(part.path)
+    assert seen.numbers == numbers_in(paths) == list(range(seen.numbers[0], 120))
+    assert steps(seen.times) == {FRAME}
+    assert validate([part], paths, known) == [len(seen.numbers)]
