@@ -70,3 +70,23 @@ def test_more_than_half_is_refused_and_shown(home: Path) -> None:
     assert "recordings/MORE" in ran.out
     assert "CLEANUP_TOO_LARGE" in ran.err
     assert (home / "recordings" / "MORE" / "1.ts").is_file()
+
+
+@pytest.mark.parametrize("wish", ["stop", "cut"])
+@pytest.mark.parametrize("by", ["key", "stream"])
+def test_a_wish_is_left_for_the_recorder(by: str, wish: str, tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    session = Session(KNOWN, "lobby", started=NOW, updated=NOW, state=Recording.INTERRUPTED)
+    with store.write() as connection:
+        recordings.save(connection, [session], NOW)
+    which = KNOWN if by == "key" else "lobby"
+    told = run("recordings", wish, which, "--json", home=store.home.root)
+    assert told.json == {"session": KNOWN, "stream": "lobby", "asked": wish}
+    with store.read() as connection:
+        assert recordings.require(connection, KNOWN).asked == wish
+
+
+def test_a_session_that_is_over_can_not_be_stopped(home: Path) -> None:
+    refused = run("recordings", "stop", "lobby", "--json", home=home)
+    assert refused.json["reason"] == "UNKNOWN_INTAKE"
+    assert refused.code != 0

@@ -72,6 +72,34 @@ def test_a_recording_that_is_killed_twice_becomes_a_verified_video(
             assert key in found, asset
 
 
+def test_a_daemon_that_dies_is_followed_by_one_that_goes_on_and_terminate_ends_it(
+    home: Home, store: Store, live: Live
+) -> None:
+    configure(home.root, live, groups=10)
+    with daemon(home) as first:
+        key = wait_for(lambda: begun(store), 60)
+        wait_for(lambda: moved_on(store, key, 1), 60)
+        live.published = 20
+        wait_for(lambda: moved_on(store, key, 10 * GROUP), 60)
+        for process in (first, *first.children(recursive=True)):
+            process.kill()
+    live.published = 40
+    with daemon(home):
+        wait_for(lambda: taken_again(store, key, 2), 60)
+        wait_for(lambda: moved_on(store, key, 30 * GROUP), 60)
+        with open_instance(home) as instance:
+            (run,) = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+            assert instance.run_launcher.terminate(run.run_id)
+            account = wait_for(lambda: at(store, key, State.HANDED_OVER), 60)
+            ended = instance.get_run_by_id(run.run_id)
+            assert ended is not None
+            assert ended.status is dg.DagsterRunStatus.CANCELED
+    assert account.session.reason is Reason.CANCELLED
+    assert [(gap.reason, gap.missing_s) for gap in account.gaps] == [(Reason.RECORDER_DIED, 0.0)]
+    assert account.session.runs == 2
+    assert {file.joined is not None for file in account.files} == {True}
+
+
 def begun(store: Store) -> IntakeKey | None:
     with store.read() as connection:
         last = recordings.last_of(connection, STREAM)

@@ -187,6 +187,23 @@ def test_a_stream_that_was_never_there_fails(studio: Studio) -> None:
     assert (session.state, session.reason) == (State.FAILED, Reason.STREAM_NOT_FOUND)
 
 
+def test_a_full_disk_interrupts_a_session_which_goes_on_when_there_is_room(
+    studio: Studio,
+) -> None:
+    with Live(counting(GROUPS * GROUP), step=4).open() as live:
+        configure(studio.home.root, live)
+        key = studio.begin()
+        room = studio.settings
+        studio.settings = room.model_copy(update={"reserve_bytes": 2**60})
+        with pytest.raises(Failed) as raised:
+            studio.pipeline().record(key)
+        assert raised.value.reason is Reason.DISK_FULL
+        assert studio.session(key).state is State.INTERRUPTED
+        studio.settings = room
+        assert studio.pipeline().record(key).state is State.RECORDED
+    whole(studio.numbers(key), GROUPS)
+
+
 def test_a_silent_recorder_is_stuck_and_one_whose_files_stand_still_too(studio: Studio) -> None:
     with Live(counting(GROUP)).open() as live:
         configure(studio.home.root, live)

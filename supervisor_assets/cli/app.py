@@ -150,6 +150,34 @@ def recordings_list(
         show(limit, as_json=as_json)
 
 
+@recordings.command("stop")
+def recordings_stop(
+    which: Annotated[
+        str, typer.Argument(metavar="SESSION|STREAM", help="A session's key, or a stream's name.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """End a recording in good order; what was recorded is joined and handed over."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.recording_wishes import ask
+
+        ask(which, "stop", as_json=as_json)
+
+
+@recordings.command("cut")
+def recordings_cut(
+    which: Annotated[
+        str, typer.Argument(metavar="SESSION|STREAM", help="A session's key, or a stream's name.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Begin a new segment at the next key frame; the recording goes on."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.recording_wishes import ask
+
+        ask(which, "cut", as_json=as_json)
+
+
 @recordings.command("cleanup")
 def recordings_cleanup(
     apply: Annotated[

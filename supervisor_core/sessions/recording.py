@@ -22,6 +22,7 @@ from supervisor_core.store import recordings, segments
 from supervisor_core.store.recordings import Asked, Session
 
 _OVER = frozenset({Ending.ENDED, Ending.DURATION, Ending.CANCELLED})
+_GONE = frozenset({Ending.NOT_FOUND, Ending.FORBIDDEN})
 _JOINS_S = 600.0  # a session that begins so soon after the last one goes on where that ended
 
 
@@ -109,6 +110,8 @@ class _Wishes:
 def _outcome(context: Context, held: Session, recording: Recording) -> tuple[State, Reason | None]:
     if recording.ending in _OVER:
         return State.RECORDED, recording.reason
+    if recording.ending not in _GONE:  # a full disk: the stream may well go on
+        raise Failed(recording.reason or Reason.RECORDER_DIED)
     with context.store.read() as connection:
         anything = bool(segments.segments_of(connection, held.intake))
     return State.RECORDED if anything else State.FAILED, recording.reason
