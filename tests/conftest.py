@@ -1,4 +1,4 @@
-"""What every test may ask for: the folder of real media, and a calm hypothesis profile."""
+"""What every test may ask for, a calm hypothesis profile, and how the files are shared out."""
 
 from pathlib import Path
 
@@ -23,3 +23,35 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder of real media is not on this machine")
     return folder
+
+
+# What lasts long comes first, and what mostly waits (for a daemon) between what computes: a long
+# file at the end would leave all the other workers idle.
+FIRST = (
+    "test_upload_to_analysis",
+    "test_cli_clean",
+    "test_daemon",
+    "test_canary",
+    "test_cli_up",
+    "test_cli_ingest",
+    "test_everything_shared",
+    "test_canaries",
+    "test_cli_demo",
+    "test_stopped",
+    "test_pipeline_crashes",
+    "test_leakset",
+    "test_pipeline_analyses",
+    "test_pipeline_copies",
+    "test_cli_elsewhere",
+    "test_cli_doctor",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config.option, "loadscopereorder"):  # it would put files with few tests last
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(FIRST)))

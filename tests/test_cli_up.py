@@ -171,10 +171,11 @@ def test_it_stops_with_everything_it_started(running: Running) -> None:
 def test_it_says_where_it_and_its_health_are_and_nothing_else(running: Running) -> None:
     """Reads what all those before have made it print."""
     said = (running.home.parent / "log").read_text()
-    address, health, inbox = said.splitlines()
-    assert address == f"Supervisor: http://127.0.0.1:{running.port}  (stop with Ctrl-C)"
-    assert health == f"Health: http://127.0.0.1:{running.port + 1}/health"
-    assert inbox == f"Drop files into {running.home / 'inbox'}"
+    assert said.splitlines() == [
+        f"Supervisor: http://127.0.0.1:{running.port}  (stop with Ctrl-C)",
+        f"Health: http://127.0.0.1:{running.port + 1}/health",
+        f"Drop files into {running.home / 'inbox'}",
+    ]
     assert (running.home / "restricted.key").read_text().strip() not in said
 
 
