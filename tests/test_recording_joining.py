@@ -299,3 +299,17 @@ def test_what_a_recorder_made_of_a_stream_that_broke_is_one_film(tmp_path: Path)
     assert seen.numbers == numbers_in(paths) == list(range(seen.numbers[0], 120))
     assert steps(seen.times) == {FRAME}
     assert validate([part], paths, known) == [len(seen.numbers)]
+
+
+def test_a_segment_without_any_whole_picture_holds_nobody_up(tmp_path: Path) -> None:
+    groups = counting(40)
+    headless = groups[0][: 188 * 3] + groups[1][188 * 8 :]  # its key picture is missing
+    paths = put(tmp_path, [headless, b"".join(groups[2:])])
+    parts = join(paths, tmp_path / "out")
+    assert [part.segments for part in parts] == [(1,)]
+    assert validate(parts, paths) == [20]
+    follows = put(
+        tmp_path, [b"".join(groups[:2]), groups[2][: 188 * 3] + groups[2][188 * 8 :]], "follows"
+    )
+    parts = join(follows, tmp_path / "more")
+    assert validate(parts, follows, shown(follows[:1])) == [sum(part.pictures for part in parts)]

@@ -69,10 +69,10 @@ def join(
 ) -> list[Joined]:
     """Writes `part_001.mp4` and so on into a folder, and returns them in order.
 
-    A segment without any picture is left out. Files of these names are replaced, and only when all
-    are complete. The segments are never changed. Raises `Failed`: NOT_JOINABLE when MP4 can't hold
-    what is in them or their form changes within one, NO_VIDEO_STREAM, DECODE_FAILED when one can't
-    be read to its end, DISK_FULL, IO_ERROR, or as `open_container` does.
+    A segment of which nothing can be shown is left out. Files of these names are replaced, and only
+    when all are complete. The segments are never changed. Raises `Failed`: NOT_JOINABLE when MP4
+    can't hold what is in them or their form changes within one, NO_VIDEO_STREAM, DECODE_FAILED when
+    one can't be read to its end, DISK_FULL, IO_ERROR, or as `open_container` does.
     """
     way = _Way(2 * sum(path.lstat().st_size for path in segments))
     footages = []
@@ -113,13 +113,15 @@ def _parts(footages: Sequence[Footage], way: _Way) -> list["_Part"]:
     """The files that come of it, in order."""
     parts: list[_Part] = []
     for number, footage in enumerate(footages):
-        if footage.stretches:
-            if not parts or not parts[-1].takes(footage):
-                parts.append(_Part(footage, way))
-            parts[-1].add(number, footage)
+        goes_on = bool(parts and footage.stretches) and parts[-1].takes(footage)
+        if not goes_on and not footage.sets:
+            continue
+        if not goes_on:
+            parts.append(_Part(footage, way))
+        parts[-1].add(number, footage)
     if not parts:
         raise Failed(Reason.NO_VIDEO_STREAM)
-    if len(parts) > _PARTS_MAX or not all(part.sets for part in parts):
+    if len(parts) > _PARTS_MAX:
         raise Failed(Reason.NOT_JOINABLE, parts=len(parts))
     return parts
 

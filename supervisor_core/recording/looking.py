@@ -97,7 +97,7 @@ class _Reader:
         elif not coded.sets <= self._footage.sets:
             raise Failed(Reason.NOT_JOINABLE, picture=self._footage.pictures)
         if self._key is None:
-            if picture.packet.is_keyframe:
+            if picture.packet.is_keyframe and self._footage.sets:
                 self._key = picture.pts
                 self._footage.fresh = begins_anew(coded, self._footage.codec)
             return self._key is None

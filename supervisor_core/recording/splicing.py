@@ -81,7 +81,7 @@ class Splicer:
             self.breaks.append(Break(_low(stretch) + shift, jump.missing_s))
         for stream, span in _spans(stretch).items():
             self._ends[stream] = max(self._ends.get(stream, 0), span.high + shift)
-        self.end = max(self.end, *self._ends.values())
+        self.end = max([self.end, *self._ends.values()])
         self._last = (stretch, shift, step)
         return shift
 
