@@ -308,8 +308,3 @@ def test_a_segment_without_any_whole_picture_holds_nobody_up(tmp_path: Path) -> 
     parts = join(paths, tmp_path / "out")
     assert [part.segments for part in parts] == [(1,)]
     assert validate(parts, paths) == [20]
-    follows = put(
-        tmp_path, [b"".join(groups[:2]), groups[2][: 188 * 3] + groups[2][188 * 8 :]], "follows"
-    )
-    parts = join(follows, tmp_path / "more")
-    assert validate(parts, follows, shown(follows[:1])) == [sum(part.pictures for part in parts)]
