@@ -35,7 +35,13 @@ def order(live: "Live | Address", folder: Path, groups: int = 10_000, **changed:
     assert address
     ways = {name: changed.pop(name) for name in _WAYS & changed.keys()}
     opening = Opening(address, connect_s=5.0, silence_s=20.0, **ways)
-    quick = {"stall_s": 30.0, "heartbeat_s": 0.1, "retry_first_s": 0.05, "gone_s": 3.0}
+    quick = {
+        "stall_s": 30.0,
+        "heartbeat_s": 0.1,
+        "retry_first_s": 0.05,
+        "gone_s": 3.0,
+        "edge_s": 1.0,
+    }
     limits = Limits(length_s=groups * GROUP / RATE)
     return Order(opening, folder, limits=limits, **{**quick, **changed})
 

@@ -1,5 +1,6 @@
 """`record` as a user types it: files, JSON, signals, and nothing of the address anywhere."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -62,6 +63,19 @@ def test_what_a_killed_recorder_leaves_is_salvaged(tmp_path: Path) -> None:
     assert len(recorded) > 2 * GROUP
     assert recorded == list(range(recorded[0], recorded[0] + len(recorded)))
     assert not holds_a_secret(place)
+
+
+def test_a_hostile_playlist_takes_nothing_back(tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    with Live(counting(4 * GROUP), ends=False).open() as live:
+        process = start("record", live.url, "--output", place, "--json", home=tmp_path)
+        live.wait_for(lambda: "/3.ts" in live.asked)
+        live.playlist = lambda base: "#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n"
+        out, err = process.communicate(timeout=LIMIT_S)
+    told = json.loads(out)
+    assert (process.returncode, told["reason"]) == (1, "ADDRESS_FORBIDDEN")
+    assert [segment["frames"] >= 2 * GROUP for segment in told["segments"]] == [True]
+    assert "ADDRESS_FORBIDDEN" in err
 
 
 def test_a_stream_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from supervisor_core.recording.progress import State
 from supervisor_core.recording.results import Recording
 from supervisor_core.recording.segment_file import Ending
 
+HEAD = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:6\n"
+
 
 def is_whole(recording: Recording, frames: int) -> bool:
     """True when every frame is there once, from the live edge it began at to the end."""
@@ -206,6 +208,21 @@ def test_a_playlist_can_not_lead_elsewhere(named: str, tmp_path: Path) -> None:
     assert (recording.ending, recording.segments) == (Ending.FORBIDDEN, [])
     assert recording.reason is Reason.ADDRESS_FORBIDDEN
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".log"] == []
+
+
+def test_what_came_before_a_hostile_playlist_is_told(tmp_path: Path) -> None:
+    heard = Heard()
+    with (
+        Live(counting(20 * GROUP), stop_at=6).open() as live,
+        running(order(live, tmp_path, groups=2), heard) as run,
+    ):
+        heard.wait_for(lambda: len(heard.segments) > 1)
+        live.playlist = lambda base: f"{HEAD}#EXTINF:1,\nhttp://127.0.0.1:9/0.ts\n"
+    (recording,) = run.result
+    assert (recording.ending, recording.reason) == (Ending.FORBIDDEN, Reason.ADDRESS_FORBIDDEN)
+    numbers = numbers_recorded(recording)
+    assert numbers == list(range(numbers[0], 6 * GROUP))
+    assert heard.segments == recording.segments
 
 
 @pytest.mark.parametrize("tag", ['KEY:METHOD=AES-128,URI="{}"', 'MAP:URI="{}"'])

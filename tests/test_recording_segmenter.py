@@ -112,6 +112,18 @@ def test_media_that_are_missing_are_counted(folder: Folder) -> None:
     assert [jump.missing_s for jump in segmenter.jumps] == [pytest.approx(5 * GROUP / RATE)]
 
 
+def test_a_break_tells_even_less_than_a_second(folder: Folder) -> None:
+    segments = counting(12 * GROUP)
+    segmenter = Segmenter(folder, Limits())
+    segmenter.feed(b"".join(segments[:3]))
+    segmenter.end(Ending.DIED)
+    segmenter.feed(b"".join(segments[4:]))
+    segmenter.end(Ending.ENDED)
+    assert segmenter.resumed
+    assert segmenter.resumed.missing_s == pytest.approx(GROUP / RATE)
+    assert segmenter.jumps == []
+
+
 @settings(max_examples=8)
 @given(at=st.integers(0, 40_000), lost=st.integers(1, 400), junk=st.binary(max_size=300))
 def test_damage_costs_no_more_than_its_surroundings(
@@ -318,3 +330,34 @@ def test_the_numbers_of_a_name_go_on(left: str, tmp_path: Path) -> None:
         file.abandon()
     assert [file.final.name for file in files] == ["a.b_000008.ts", "a.b_000009.ts"]
     assert folder.number == 9
+
+
+@pytest.mark.parametrize("at", [5000, 25_000, 60_000])
+def test_one_session_ends_where_the_next_one_begins(at: int, tmp_path: Path) -> None:
+    content = b"".join(counting(12 * GROUP))
+    first = Segmenter(Folder(tmp_path), Limits())
+    first.feed(content[:at])
+    first.finish()
+    for piece in pieces(content[at:], 188):
+        if not first.finished:
+            first.feed(piece)
+    first.end(Ending.DURATION)
+    (ended,) = first.closed
+    (tmp_path / "next").mkdir()
+    second = Segmenter(Folder(tmp_path / "next"), Limits())
+    second.go_on(recall(tmp_path / "next", ended.path))
+    second.feed(content)
+    second.end(Ending.ENDED)
+    paths = [ended.path, second.closed[0].path]
+    assert ended.ending is Ending.DURATION
+    assert numbers_in(paths) == list(range(12 * GROUP))
+    assert sum(samples_of_sound(path.read_bytes()) for path in paths) == samples_of_sound(content)
+
+
+def test_what_has_not_begun_is_finished_at_once(folder: Folder) -> None:
+    segmenter = Segmenter(folder, Limits())
+    segmenter.finish()
+    segmenter.feed(b"".join(counting(2 * GROUP)))
+    segmenter.end(Ending.DURATION)
+    assert segmenter.finished
+    assert not list(folder.path.iterdir())

@@ -13,13 +13,16 @@ between is written down.
     stream is not found, later              opened again for `gone_s`, then as above
     playlist names a forbidden place        the recording ends         ADDRESS_FORBIDDEN
     this process died, another one goes on  gap                        RECORDER_DIED
+    the disk is nearly full, or full        the recording ends         DISK_FULL
 """
 
+import errno
+import os
 import threading
 import time
 from contextlib import ExitStack, suppress
 
-from supervisor_core.reasons import Reason
+from supervisor_core.reasons import Failed, Reason
 from supervisor_core.recording.account import Account
 from supervisor_core.recording.gaps import Gaps
 from supervisor_core.recording.guard import Outcome
@@ -37,6 +40,8 @@ LOG = "source.log"
 _READ_S = 0.25  # how long a stop may go unnoticed
 _OVERLAP_S = 60.0  # what was recorded already is recognised
 _AGAIN_S = 600.0  # for so long a segment that broke off waits for what may come again
+_READ_BYTES = 2**18  # so much may come before the disk is looked at again
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _STRICT_TRIES = 2  # then what can't be fetched is left out
 _FIRST_TRIES = 3  # of a stream that is not found at all
 _REASONS = {
@@ -45,6 +50,7 @@ _REASONS = {
     Ending.NOT_FOUND: Reason.STREAM_NOT_FOUND,
     Ending.FORBIDDEN: Reason.ADDRESS_FORBIDDEN,
     Ending.CANCELLED: Reason.CANCELLED,
+    Ending.DISK_FULL: Reason.DISK_FULL,
 }
 
 
@@ -80,9 +86,10 @@ class Recorder:
     def run(self) -> Recording:
         """Records, and returns when every segment was decoded.
 
-        Raises `Failed`: ITEM_BUSY when another recorder is in the folder, CHILD_SPAWN_FAILED,
-        KILL_FAILED; OSError when the disk is full or broken; whatever the listener raised. What was
-        recorded until then stays, as segments or as `.part` files for the next recorder to salvage.
+        Raises `Failed`: ITEM_BUSY when another recorder is in the folder, CHILD_SPAWN_FAILED when
+        no source could be started at all, KILL_FAILED; OSError when the disk is broken; whatever
+        the listener raised. What was recorded until then stays, as segments or as `.part` files for
+        the next recorder in the folder.
         """
         order = self._order
         with ExitStack() as stack:
@@ -91,14 +98,23 @@ class Recorder:
             stack.callback(self._segmenter.abandon)
             self._until = time.monotonic() + (order.duration_s or float("inf"))
             try:
-                self._go_on()
-                ending = self._record()
+                ending = self._record_until_full()
                 self._finish()
             except BaseException as error:
                 self._end_after(error)
                 raise
         reason = _REASONS.get(ending)
         return Recording(self._account.segments, self._gaps.found, ending, reason, self._sources)
+
+    def _record_until_full(self) -> Ending:
+        try:
+            self._go_on()
+            return self._record()
+        except OSError as error:
+            if error.errno not in _NO_SPACE or not self._account.heard:
+                raise
+            self._segmenter.rescue(Ending.DISK_FULL)
+            return Ending.DISK_FULL
 
     def _go_on(self) -> None:
         """Takes up what an earlier recorder has left."""
@@ -109,7 +125,7 @@ class Recorder:
 
     def _record(self) -> Ending:
         while True:
-            ending = self._play()
+            ending = Ending.DISK_FULL if self._short_of_space() else self._play()
             self._segmenter.end(ending)
             self._collect()
             if ending not in BREAKS or self._gone(ending):
@@ -140,15 +156,12 @@ class Recorder:
 
     def _play(self) -> Ending:
         """Reads one source to its end and says what that was."""
-        self._source = source = Source(
-            self._order.opening,
-            self._log,
-            turn=self._turn,
-            back_s=self._back_s(),
-            strict=self._tries < _STRICT_TRIES,
-        )
-        self._sources += 1
         self._tries += 1
+        source = self._open()
+        if source is None:
+            return Ending.DIED
+        self._source = source
+        self._sources += 1
         self._fresh = False
         self._pace.start()
         ending: Ending | None = None
@@ -161,6 +174,26 @@ class Recorder:
             self._source = None
             outcome = source.end()
         return self._how_ended(outcome) if source.over else ending
+
+    def _open(self) -> Source | None:
+        try:
+            return Source(
+                self._order.opening,
+                self._log,
+                turn=self._turn,
+                back_s=self._back_s(),
+                strict=self._tries <= _STRICT_TRIES,
+            )
+        except Failed as failed:
+            if failed.reason is not Reason.CHILD_SPAWN_FAILED or not self._anything:
+                raise
+            return None
+
+    @property
+    def _anything(self) -> bool:
+        """True once something was recorded, be it by the recorder before."""
+        known = self._order.last_s is not None or not self._account.empty
+        return known or self._segmenter.clock.elapsed_s > 0
 
     def _back_s(self) -> float | None:
         """How far back a source has to begin so that nothing is lost that can still be had."""
@@ -181,9 +214,25 @@ class Recorder:
     def _why_stop(self, source: Source) -> Ending | None:
         if source.over:
             return Ending.DIED
-        if self._stopped.is_set() or time.monotonic() >= self._until:
+        if self._stopped.is_set():
             return self._over
+        if self._is_over():
+            return Ending.DURATION
+        if self._short_of_space(_READ_BYTES + self._segmenter.held_bytes):
+            return Ending.DISK_FULL
         return Ending.STALLED if self._pace.stalled else None
+
+    def _is_over(self) -> bool:
+        """True when the time is over and the group of pictures under way is complete."""
+        over_s = time.monotonic() - self._until
+        if over_s >= 0:
+            self._segmenter.finish()
+        waiting = self._segmenter.number is not None and not self._segmenter.finished
+        return over_s >= (self._order.edge_s if waiting else 0.0)
+
+    def _short_of_space(self, more_bytes: int = 0) -> bool:
+        space = os.statvfs(self._order.folder)
+        return space.f_bavail * space.f_frsize < self._order.reserve_bytes + more_bytes
 
     def _how_ended(self, outcome: Outcome | None) -> Ending:
         if outcome is Outcome.FORBIDDEN:
@@ -197,7 +246,7 @@ class Recorder:
     def _gone(self, ending: Ending) -> bool:
         if ending is not Ending.NOT_FOUND:
             return False
-        if self._account.empty:
+        if not self._anything:
             return self._tries >= _FIRST_TRIES
         return self._gaps.away_s > self._order.gone_s
 

@@ -19,7 +19,9 @@ class Order:
 
     It goes on with what lies in the folder, or with `after`, the last segment of a recording that
     lies elsewhere. With a `name` its files bear that name and the numbers after the highest there.
-    `last_s` is when media came last, by this machine's clock: from then on they are missing.
+    `last_s` is when media came last, by this machine's clock: from then on they are missing. After
+    its duration it goes on to the next key frame, but for no longer than `edge_s`. It leaves
+    `reserve_bytes` of the disk free.
     """
 
     opening: Opening
@@ -38,6 +40,8 @@ class Order:
     inspect_base_s: float = 60.0
     inspect_rate: float = 1.0
     grace_s: float = 2.0
+    edge_s: float = 10.0
+    reserve_bytes: int = 0
 
 
 def order_of(
@@ -71,6 +75,7 @@ def order_of(
         inspect_base_s=settings.recording_inspect_base_s,
         inspect_rate=settings.recording_inspect_rate,
         grace_s=settings.grace_s,
+        reserve_bytes=settings.reserve_bytes,
     )
 
 

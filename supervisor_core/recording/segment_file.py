@@ -39,6 +39,7 @@ class Ending(StrEnum):
     NOT_FOUND = auto()
     CANCELLED = auto()
     FORBIDDEN = auto()
+    DISK_FULL = auto()
     SALVAGED = auto()
 
 

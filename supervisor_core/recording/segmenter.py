@@ -55,7 +55,7 @@ class Segmenter:
         self._unit_stamp: int | None = None
         self._key_stamp: int | None = None
         self._cut_bytes = 0
-        self._resuming = False
+        self._resuming = self._finishing = False
         self._recalled_s = 0.0
         self._began_s = 0.0
         self._asked: Ending | None = None
@@ -65,6 +65,16 @@ class Segmenter:
         """That of the segment being written."""
         return self._folder.number if self._file else None
 
+    @property
+    def held_bytes(self) -> int:
+        """What came and may still have to be written."""
+        return self._held.size_bytes if self._held else 0
+
+    @property
+    def finished(self) -> bool:
+        """True when all that came before the end asked for by `finish` is in its file."""
+        return self._finishing and not self._file and not self._tail
+
     def feed(self, chunk: bytes) -> None:
         """Takes the next bytes and hands them to the system, which a kill does not take back."""
         self._take_all(self._finder.feed(chunk))
@@ -72,6 +82,10 @@ class Segmenter:
     def cut_soon(self) -> None:
         """Has the next key frame begin a new segment."""
         self._asked = Ending.ASKED
+
+    def finish(self) -> None:
+        """Has the next key frame end it all, so that whoever goes on can begin with that."""
+        self._finishing = True
 
     def sync(self) -> None:
         """Makes the open segment survive a power cut up to here."""
@@ -113,9 +127,17 @@ class Segmenter:
             self._broken = None
 
     def abandon(self) -> None:
-        """Leaves everything as it lies, for `salvage`: the disk takes no more."""
+        """Leaves everything as it lies, for `recall`: the disk takes no more."""
         for file in self._files():
             file.abandon()
+
+    def rescue(self, ending: Ending) -> None:
+        """Closes what is on the disk, which took no more, and drops what is not."""
+        for file in list(self._files()):
+            file.abandon()
+            if whole := SegmentFile.reopen(file.part):
+                self.closed.append(whole.close(ending))
+        self._tail = self._broken = self._file = self._held = None
 
     def _files(self) -> Iterator[SegmentFile]:
         if self._tail:
@@ -165,14 +187,14 @@ class Segmenter:
             held.more = held.known and self._keys.unit_bytes > self._cut_bytes
 
     def _begin_unit(self, stamp: int | None, *, key: bool) -> None:
-        if self._file is None:
+        if self._file is None and not self._finishing:
             self._wait_for_new(stamp, key=key)
         if self._file is None:
             return
         self._tick(stamp)
         if ending := self._due(self._file, key=key):
             self._rotate(self._file, ending)
-        if key:
+        if key and self._file:
             self._mark(self._file, stamp)
 
     def _wait_for_new(self, stamp: int | None, *, key: bool) -> None:
@@ -254,6 +276,8 @@ class Segmenter:
         """Why the file has to end before this unit; without key frames only its size counts."""
         if not key:
             return Ending.SIZE if file.size_bytes >= 2 * self._limits.size_bytes else None
+        if self._finishing:
+            return Ending.DURATION
         if self._asked:
             return self._asked
         if file.size_bytes >= self._limits.size_bytes:
@@ -265,7 +289,9 @@ class Segmenter:
         self._end_tail()
         others = set(self._tables.types) - {self._tables.leading}
         self._tail, self._asked = Tail(file, ending, others), None
-        self._begin_file()
+        self._file = None
+        if not self._finishing:
+            self._begin_file()
 
     def _begin_file(self) -> SegmentFile:
         self._file = self._folder.next_file()
