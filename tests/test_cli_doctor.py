@@ -37,6 +37,8 @@ CHECKS = [
     "model breaker",
     "analyses",
     "canary",
+    "streams",
+    "recordings",
     "daemon",
 ]
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import typer
 
-from supervisor_assets.cli import doctor_home, doctor_model, doctor_software, say
+from supervisor_assets.cli import doctor_home, doctor_model, doctor_software, doctor_streams, say
 from supervisor_assets.cli.codes import Code
 from supervisor_assets.cli.findings import Finding, State, checked, fine
 from supervisor_core.deadline import Worker
@@ -69,6 +69,8 @@ def _findings_at_home(settings: Settings, worker: Worker) -> Iterator[Finding]:
         "model breaker": partial(doctor_model.breaker, settings),
         "analyses": partial(doctor_model.analyses, settings),
         "canary": partial(doctor_model.canary, settings),
+        "streams": partial(doctor_streams.configured, settings),
+        "recordings": partial(doctor_streams.recordings, settings),
         "daemon": partial(doctor_home.daemon, settings),
     }
     for name, check in checks.items():

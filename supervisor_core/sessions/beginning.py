@@ -15,9 +15,14 @@ from supervisor_core.store.recordings import Session
 KIND = "recording"
 
 
+def streams_file(home: Home, settings: Settings) -> Path:
+    """Where the operator says which streams are recorded."""
+    return settings.streams_file or home.root / "streams.toml"
+
+
 def streams(home: Home, settings: Settings) -> dict[str, Stream]:
     """The configured streams by name; raises `Failed(BAD_CONFIGURATION)`."""
-    return load_streams(settings.streams_file or home.root / "streams.toml")
+    return load_streams(streams_file(home, settings))
 
 
 def stream_of(home: Home, settings: Settings, name: str) -> Stream:
