@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,17 @@ def arrow(width: int = 64, height: int = 48) -> np.ndarray:
     pixels[-height // 4 :, -width // 4 :] = (0, 220, 0)
     pixels[: height // 4, -width // 4 :] = (220, 0, 0)
     return pixels
+
+
+def copy_beginning(source: Path, path: Path, count: int) -> Path:
+    """Copies the first coded pictures of a film as they are, and nothing else of it."""
+    with av.open(f"file:{source}") as film, av.open(f"file:{path}", "w") as short:
+        video = film.streams.video[0]
+        stream = short.add_stream_from_template(video)
+        for packet in islice(film.demux(video), count):
+            packet.stream = stream
+            short.mux(packet)
+    return path
 
 
 def write_video(

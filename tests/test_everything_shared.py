@@ -1,7 +1,7 @@
 """Every real file there is goes in, and comes to an end that is either proven or has a reason.
 
 The whole set takes minutes and is the campaign's; here come the damaged files and the medical ones
-with names in their pictures, a film of them by its first second, and what comes out of those is
+with names in their pictures, of a film its first second, and what comes out of those is
 read again for the names.
 """
 
@@ -14,10 +14,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 from command import start
+from media_builders import copy_beginning
 
 from supervisor_core.cleaning.engine import detector, reader
 from supervisor_core.cleaning.ocr_text import normalise
@@ -93,19 +93,9 @@ pytestmark = pytest.mark.timeout(600)
 def taken(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Taken:
     names = [*all_names(shared_data, "corrupt"), *WITH_NAMES]
     folder = tmp_path_factory.mktemp("shared")
-    begin(shared_data / FILM, folder / "files" / FILM)
+    (folder / "files" / FILM).parent.mkdir(parents=True)
+    copy_beginning(shared_data / FILM, folder / "files" / FILM, BEGINNING)
     return take_in(folder, shared_data, names, TAKING_LIMIT_S)
-
-
-def begin(source: Path, copy: Path) -> None:
-    """Copies the coded pictures of the first second; the campaign takes the film as a whole."""
-    copy.parent.mkdir(parents=True)
-    with av.open(str(source)) as film, av.open(str(copy), "w") as short:
-        video = film.streams.video[0]
-        stream = short.add_stream_from_template(video)
-        for packet in islice(film.demux(video), BEGINNING):
-            packet.stream = stream
-            short.mux(packet)
 
 
 def test_damaged_files_come_to_an_end_that_says_why(taken: Taken, shared_data: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from analysis_parts import grounded
 from daemon import daemon, wait_for
+from media_builders import copy_beginning
 from ollama_server import MODEL, Mode, OllamaServer
 from storage_parts import BUCKET
 
@@ -18,6 +19,7 @@ from supervisor_core.store import Store, work
 from supervisor_core.store.rows import fetch
 
 LIMIT_S = 150.0
+BEGINNING = 102
 CLIP, KEY = "general/bikes.mp4", "2026/Vogel, Eva/kletterhalle.mp4"
 
 
@@ -43,11 +45,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OllamaServer]:
 
 
 def test_an_upload_becomes_an_analysis_with_evidence_though_the_model_is_away_at_first(
-    home: Home, server: OllamaServer, bucket: Any, shared_data: Path
+    home: Home, server: OllamaServer, bucket: Any, shared_data: Path, tmp_path: Path
 ) -> None:
     store = Store(home, Settings(home=home.root))
     server.mode = Mode.REFUSED
-    bucket.upload_file(str(shared_data / CLIP), BUCKET, KEY)
+    film = copy_beginning(shared_data / CLIP, tmp_path / "bikes.mp4", BEGINNING)
+    bucket.upload_file(str(film), BUCKET, KEY)
     with daemon(home), open_instance(home) as instance:
         assert wait_for(lambda: _reason(store), LIMIT_S) == "BLOCKED_BY_OLLAMA"
         assert server.asked == []
