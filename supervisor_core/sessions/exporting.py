@@ -58,8 +58,8 @@ def export(context: Context, intake: IntakeKey) -> Exported:
         }
     stream = streams(context.home, context.settings).get(session.stream, _DEFAULT)
     after = [
-        _settled(context, session.stream, stream, file, readable.get(members.get(file.ordinal)))
-        for file in files
+        _settled(context, stream, file, readable.get(members.get(file.ordinal)), called)
+        for file, called in zip(files, _episodes(session.stream, files), strict=True)
     ]
     kept = [file for file in after if file.exported]
     return Exported(kept, len(_tidy(context, session.stream, stream)))
@@ -71,8 +71,18 @@ def tidy(context: Context) -> int:
     return sum(len(list(_tidy(context, name, stream))) for name, stream in found.items())
 
 
+def _episodes(stream: str, files: Sequence[RecordedFile]) -> list[Episode]:
+    """What the files are called: they are numbered where there are several."""
+    alone = len(files) == 1
+    return [Episode(stream, one.started, None if alone else one.ordinal + 1) for one in files]
+
+
 def _settled(
-    context: Context, name: str, stream: Stream, file: RecordedFile, found: Readable | None
+    context: Context,
+    stream: Stream,
+    file: RecordedFile,
+    found: Readable | None,
+    called: Episode,
 ) -> RecordedFile:
     """The file as it lies in the library now."""
     if file.exported == (found.sha256 if found else None):
@@ -83,7 +93,7 @@ def _settled(
     root, settings = root_of(context.home, context.settings), context.settings
     path = add(
         context.home.absolute(found.path),
-        Episode(name, file.started, file.ordinal + 1, Path(found.path).suffix),
+        replace(called, suffix=Path(found.path).suffix),
         root,
         copies=settings.recording_library_copies,
         seasons=stream.layout is Layout.SEASONS,
