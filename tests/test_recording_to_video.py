@@ -72,6 +72,7 @@ def test_a_recording_that_is_killed_twice_becomes_a_verified_video(
             assert key in found, asset
 
 
+@pytest.mark.campaign
 def test_a_daemon_that_dies_is_followed_by_one_that_goes_on_and_terminate_ends_it(
     home: Home, store: Store, live: Live
 ) -> None:
