@@ -45,7 +45,8 @@ def _last_run(record: dg.RunRecord, now_s: float) -> LastRun:
         run_id=run.run_id,
         attempt=int(run.tags.get(ATTEMPT_TAG, "1")),
         active=run.status in ACTIVE or submitting,
-        ended_s=record.end_time or updated_s,
+        # Without an end there is only a moment that Dagster has cut to whole seconds.
+        ended_s=record.end_time or updated_s + 1,
         succeeded=run.status is dg.DagsterRunStatus.SUCCESS,
         cancelled=run.status is dg.DagsterRunStatus.CANCELED,
         gave_up=_gave_up(run),

@@ -5,6 +5,11 @@ that was locked or a disk that was full, an item whose cause has passed since, a
 vain for another one with the same content and so could not tell its checks. A permanent refusal
 is an end and is never tried again. A run that somebody has stopped is followed too, so that nothing
 is forgotten, but only after a wait in which that person can do as they please.
+
+Runs that fail are followed after longer and longer waits, and in the end no more. One that has
+succeeded is no reason to give up, and does not count against those that fail after it. For what is
+new since then, the waits begin anew: else an intake that grows would wait longer for each part.
+For what the run itself has left (blocked by a setting, say) they grow as well, but never end.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,6 +23,8 @@ FIRST_WAIT_S = 30.0
 CANCELLED_WAIT_S = 600.0
 LONGEST_WAIT_S = 6 * 3600.0
 MAX_ATTEMPTS = 24
+SLOWEST = 12
+"""From this attempt on every wait is the longest."""
 REPAIRS = 20
 RENEWALS = 5
 CONSIDERED = 100
@@ -47,7 +54,7 @@ class OpenIntake:
 
 @dataclass(frozen=True)
 class LastRun:
-    """The newest run of an intake; `attempt` counts the runs that were started for it.
+    """The newest run of an intake; `attempt` counts the runs, anew where what came is new.
 
     `succeeded` says that it ended without an error, which need not mean that nothing is left;
     `gave_up` that it waited in vain for another run, `cancelled` that somebody stopped it.
@@ -139,19 +146,22 @@ def _repair(intake: OpenIntake, run: LastRun | None, now_s: float) -> Repair | N
         return Repair(intake.intake, intake.cause, 1) if waited else None
     if run.active or not _due(intake, run, now_s):
         return None
-    return Repair(intake.intake, intake.cause, run.attempt + 1, run.run_id[:8])
+    return Repair(intake.intake, intake.cause, _attempt(intake, run), run.run_id[:8])
 
 
 def _due(intake: OpenIntake, run: LastRun, now_s: float) -> bool:
-    """True once it has waited, unless too many runs have failed: see the words of this module."""
-    attempt = run.attempt + 1
-    # What is old only because of the code is looked at again by the next version in any case.
-    went_well = run.succeeded and intake.cause is not Cause.OLD_CODE
-    has_news = intake.cause is Cause.NEW or intake.since_s > run.ended_s
-    begins_anew = went_well and has_news
-    needed_s = FIRST_WAIT_S if begins_anew else wait_s(attempt, cancelled=run.cancelled)
-    waited = now_s - run.ended_s >= needed_s
+    attempt = _attempt(intake, run)
+    waited = now_s - run.ended_s >= wait_s(attempt, cancelled=run.cancelled)
     # Where the store itself says when (not_before), its growing waits are the limit.
     if intake.cause is Cause.CAUSE_PASSED:
         return waited or not run.cancelled
-    return waited and (attempt <= MAX_ATTEMPTS or went_well)
+    return waited and attempt <= MAX_ATTEMPTS
+
+
+def _attempt(intake: OpenIntake, run: LastRun) -> int:
+    """Which attempt the next run is; better code is no news, and its renewals do have an end."""
+    if not run.succeeded or intake.cause is Cause.OLD_CODE:
+        return run.attempt + 1
+    if intake.cause is Cause.NEW or intake.since_s > run.ended_s:
+        return 1
+    return min(run.attempt + 1, SLOWEST)

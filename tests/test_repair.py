@@ -14,6 +14,7 @@ from supervisor_core.repair import (
     LONGEST_WAIT_S,
     MAX_ATTEMPTS,
     RENEWALS,
+    SLOWEST,
     Cause,
     LastRun,
     OpenIntake,
@@ -97,25 +98,27 @@ def succeeded(attempt: int, ended_s: float) -> LastRun:
 
 
 @pytest.mark.parametrize("attempt", [1, 6, MAX_ATTEMPTS, 10 * MAX_ATTEMPTS])
-def test_what_is_new_since_a_run_succeeded_is_not_made_to_wait_for_the_runs_before(
-    attempt: int,
-) -> None:
+def test_for_what_is_new_since_a_run_succeeded_the_attempts_begin_anew(attempt: int) -> None:
     early = succeeded(attempt, NOW_S - FIRST_WAIT_S + 1)
     late = succeeded(attempt, NOW_S - FIRST_WAIT_S - 1)
     changed = open_intake(since_s=late.ended_s + 1)
     for news in (open_intake(cause=Cause.NEW, since_s=0.0), changed):
         assert not plan_repairs([news], {A: early}, NOW_S)
         (repair,) = plan_repairs([news], {A: late}, NOW_S)
-        assert repair.attempt == attempt + 1
+        assert repair.attempt == 1
 
 
 def test_what_a_run_that_succeeded_has_left_is_looked_at_for_ever_after_growing_waits() -> None:
-    for attempt in (1, 6, MAX_ATTEMPTS, 10 * MAX_ATTEMPTS):
-        early = succeeded(attempt, NOW_S - wait_s(attempt + 1) + 1)
-        late = succeeded(attempt, NOW_S - wait_s(attempt + 1) - 1)
-        left = open_intake(since_s=0.0)
-        assert not plan_repairs([left], {A: early}, NOW_S)
-        assert plan_repairs([left], {A: late}, NOW_S)
+    left, attempt, waits = open_intake(since_s=0.0), 1, []
+    for _ in range(2 * MAX_ATTEMPTS):
+        waits.append(wait_s(attempt + 1))
+        assert not plan_repairs([left], {A: succeeded(attempt, NOW_S - waits[-1] + 1)}, NOW_S)
+        (repair,) = plan_repairs([left], {A: succeeded(attempt, NOW_S - waits[-1] - 1)}, NOW_S)
+        attempt = repair.attempt
+    assert waits == sorted(waits)
+    assert waits[-1] == wait_s(SLOWEST) == LONGEST_WAIT_S
+    # However often that was, one run that fails now is not the end of it.
+    assert plan_repairs([left], {A: run(attempt)}, NOW_S)
 
 
 def test_what_runs_have_failed_at_is_given_up_though_it_be_new() -> None:
