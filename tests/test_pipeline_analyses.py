@@ -62,7 +62,7 @@ def test_what_was_cleaned_anew_is_analysed_anew(house: House, server: OllamaServ
     assert house.pipeline.unanalysed() == []
     house.tools = replace(house.tools, clean=lambda job: _otherwise(house, job), code_version="2")
     house.clean(key)
-    assert [one.intake for one in house.pipeline.unanalysed()] == [key]
+    assert [(one.intake, one.cause) for one in house.pipeline.unanalysed()] == [(key, Cause.NEW)]
     assert house.pipeline.analyse(key).results == 1
     assert results(house, key)[0].output != before
 

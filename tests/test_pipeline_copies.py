@@ -70,7 +70,7 @@ def test_verified_files_lie_there_under_their_hash_and_nothing_else(
     house: House, bucket: Any
 ) -> None:
     key = cleaned(house, "one", "two name")
-    assert waiting(house) == [key]
+    assert [(one.intake, one.cause) for one in house.pipeline.uncopied()] == [(key, Cause.NEW)]
     report = house.pipeline.copy_out(key)
     assert (report.copied, report.unchanged, report.open) == (2, 0, set())
     stored = in_bucket(bucket)
