@@ -24,6 +24,7 @@ from supervisor_core.states import Recording as State
 from supervisor_core.store import arrivals, recordings, segments
 from supervisor_core.store.owners import this_process
 from supervisor_core.store.recordings import Asked
+from supervisor_core.store.requests import Verb, open_requests
 from supervisor_core.store.segments import SegmentRow
 
 GROUPS = 12
@@ -57,6 +58,9 @@ def test_a_session_is_recorded_joined_and_handed_over(studio: Studio) -> None:
     assert file.frames == frames
     account = work.hand_over_recording(key)
     assert account.session.state is State.HANDED_OVER
+    with studio.store.read() as connection:
+        (wish,) = open_requests(connection, 10)
+    assert (wish.verb, wish.subject) == (Verb.INGEST, key)
     assert account.coverage == 1.0
     assert not account.gaps
     assert not list((studio.home.recordings / key).glob("*.ts"))

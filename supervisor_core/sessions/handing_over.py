@@ -16,11 +16,15 @@ from supervisor_core.sessions.account import Account, account_of
 from supervisor_core.sessions.beginning import KIND, folder_of, streams
 from supervisor_core.states import Recording as State
 from supervisor_core.store import arrivals, recordings
+from supervisor_core.store.requests import Verb, ask
 from supervisor_core.store.segments import RecordedFile, SegmentRow
 
 
 def hand_over(context: Context, intake: IntakeKey) -> Account:
-    """Enters the files of a recorded session; one that is handed over already stays as it is."""
+    """Enters the files of a recorded session and asks for a run that takes them in.
+
+    One that is handed over already stays as it is.
+    """
     with context.store.read() as connection:
         account = account_of(connection, intake)
     if account.session.state is State.RECORDED:
@@ -29,6 +33,7 @@ def hand_over(context: Context, intake: IntakeKey) -> Account:
             found = recordings.require(connection, intake)
             after = found.put_down(State.HANDED_OVER, found.reason, found.ended)
             recordings.save(connection, [after], context.now())
+            ask(connection, Verb.INGEST, intake, context.owner, context.now())
     _remove_joined(context, account)
     with context.store.read() as connection:
         return account_of(connection, intake)
