@@ -101,6 +101,21 @@ def test_a_stream_that_is_not_live_is_left_alone(
     assert "0 live" in str(result.skip_reason)
 
 
+def test_a_stream_that_hangs_keeps_no_other_from_being_recorded(
+    studio: Studio, instance: dg.DagsterInstance, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPERVISOR_RECORDING_PROBE_S", "3")
+    with Live(counting(GROUP), silent=True).open() as hung:
+        configure(studio.home.root, live)
+        path = studio.home.root / "streams.toml"
+        hanging = "".join(f'[a{number}]\nurl = "{hung.url}"\n' for number in range(3))
+        path.write_text(hanging + path.read_text("utf-8"), "utf-8")
+        result = look_for_live(studio, instance)
+        hung.release.set()
+    (request,) = result.run_requests or []
+    assert studio.session(request.partition_key).stream == STREAM  # type: ignore[arg-type]
+
+
 def test_a_stream_that_a_person_has_stopped_rests(
     studio: Studio, instance: dg.DagsterInstance, live: Live
 ) -> None:
