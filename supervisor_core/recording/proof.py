@@ -5,7 +5,7 @@ Only after this may a segment go. Runs inside a worker child.
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -62,10 +62,10 @@ def _compare(
     doubtful = False
     digests = film.digests(part.path, Container.MP4)
     for number, skipped, cut in zip(part.segments, part.restored, part.cut, strict=True):
-        _take(digests, skipped)
+        deque(islice(digests, skipped), maxlen=0)
         known = shown[number] if number < len(shown) and not cut else None
         alone = known or alone_shows(segments[number], cut)
-        mine = _sign(_take(digests, alone.frames))
+        mine = _sign(islice(digests, alone.frames))
         if mine.frames != alone.frames:
             raise Failed(Reason.JOINED_DIFFERS, segment=number)
         doubtful = doubtful or mine != alone
@@ -90,7 +90,7 @@ def alone_shows(segment: Path, cut: int = 0) -> Shown:
 
     Its last `cut` pictures don't count.
     """
-    return _sign(list(_Decoded().digests(segment, Container.MPEG_TS, cut)))
+    return _sign(_Decoded().digests(segment, Container.MPEG_TS, cut))
 
 
 @dataclass
@@ -150,9 +150,9 @@ def _rest(video: av.video.stream.VideoStream) -> list[av.VideoFrame]:
     return []
 
 
-def _take(digests: Iterator[bytes], count: int) -> list[bytes]:
-    return list(islice(digests, count))
-
-
-def _sign(digests: Sequence[bytes]) -> Shown:
-    return Shown(len(digests), hashlib.sha256(b"".join(digests)).hexdigest())
+def _sign(digests: Iterable[bytes]) -> Shown:
+    frames, whole = 0, hashlib.sha256()
+    for digest in digests:
+        frames += 1
+        whole.update(digest)
+    return Shown(frames, whole.hexdigest())
