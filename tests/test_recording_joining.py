@@ -25,7 +25,7 @@ from supervisor_core.media.files import PART_SUFFIX
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.recording.chapters import Chapter, Mark
 from supervisor_core.recording.joining import join
-from supervisor_core.recording.proof import Shown, frames_of, validate
+from supervisor_core.recording.proof import Shown, alone_shows, frames_of, validate
 from supervisor_core.recording.sameness import holds_the_same
 
 SEGMENT_FRAMES = GROUPS * GROUP
@@ -308,3 +308,8 @@ def test_a_segment_without_any_whole_picture_holds_nobody_up(tmp_path: Path) -> 
     parts = join(paths, tmp_path / "out")
     assert [part.segments for part in parts] == [(1,)]
     assert validate(parts, paths) == [20]
+
+
+def test_what_a_segment_shows_is_the_same_to_the_recorder_and_to_the_proof(tmp_path: Path) -> None:
+    paths = put(tmp_path, counted(40))
+    assert [alone_shows(path) for path in paths] == shown(paths)

@@ -129,6 +129,8 @@ class _Decoded:
         self._last = frame.pts or 0
         self.frames += 1
         report_progress(self.frames, 0)
+        if frame.format.components[0].bits != 8:  # as `inspect` does
+            frame = frame.reformat(format="gray")
         luma = frame.planes[0]
         rows = samples_of(luma)[:, : luma.width]
         return hashlib.blake2b(rows.tobytes(), digest_size=16).digest()
