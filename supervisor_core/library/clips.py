@@ -1,0 +1,138 @@
+"""Finding a short clip inside a longer video, and where it begins there.
+
+Both are sampled at steps of their own, so their samples do not fall on the same frames: at the
+right offset each sample of the clip lies within half a step of one of the film, and looks like it.
+Every pair of samples that look alike votes for an offset; the offsets with the most votes are then
+measured, and the one at which clip and film differ least is taken.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from supervisor_core.library.near import NEAR_MAX, columns_of, distances
+from supervisor_core.library.pdq import QUALITY_MIN
+from supervisor_core.library.video_pdq import STEP_S, VideoFingerprint
+
+# A clip shorter than this has too few samples to be told from a picture that looks like the film.
+CLIP_MIN_S = 2.0
+MATCHED_MIN = 0.7
+_SAMPLES_MIN = 4
+_PROBES = 12
+_OFFSETS_TRIED = 64
+# Where another offset is this near to the best (mean of bits), nobody can tell which it is.
+_SURE_BITS = 4.0
+_ELSEWHERE_S = 2.0
+
+_Table = npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A clip in a film: it begins there at `offset_s`, exact to about half a step.
+
+    `matched` is the part of the clip's samples that look alike (0-1), `distance` the mean of bits
+    that differ. `certain` is False when it fits elsewhere as well: a fixed camera, a loop.
+    """
+
+    offset_s: float
+    matched: float
+    distance: float
+    certain: bool
+
+
+def find_clip(clip: VideoFingerprint, film: VideoFingerprint) -> Found | None:
+    """Where the clip lies in the film, or None when it does not, or is too short to be told."""
+    clip = _usable(clip)
+    if len(clip) < _SAMPLES_MIN or len(film) == 0 or _length(clip) < CLIP_MIN_S:
+        return None
+    columns = columns_of(film.hashes)
+    table = np.stack([distances(columns, one.tobytes()) for one in clip.hashes])
+    tried = [_measured(offset, clip, film, table) for offset in _offsets(clip, film, table)]
+    likely = [one for one in tried if one.matched >= MATCHED_MIN]
+    if not likely:
+        return None
+    best = min(likely, key=lambda one: one.distance)
+    rivals = [one for one in likely if one.distance <= best.distance + _SURE_BITS]
+    apart = [abs(one.offset_s - best.offset_s) for one in rivals]
+    return replace(best, certain=max(apart) <= _ELSEWHERE_S)
+
+
+class ClipFinder:
+    """Many films at once: a few samples of the clip say in which of them it is worth looking."""
+
+    def __init__(self, films: Mapping[str, VideoFingerprint]) -> None:
+        self._films = dict(films)
+        self._keys = list(films)
+        owners = [np.full(len(film), number) for number, film in enumerate(films.values())]
+        self._owners = np.concatenate(owners) if owners else np.empty(0, int)
+        hashes = [film.hashes for film in films.values()] or [np.empty((0, 32), np.uint8)]
+        self._columns = columns_of(np.concatenate(hashes))
+
+    def find(self, clip: VideoFingerprint) -> dict[str, Found]:
+        """The films that hold the clip, by key; those that are shorter are left out."""
+        clip = _usable(clip)
+        if not len(clip):
+            return {}
+        chosen = np.unique(np.linspace(0, len(clip) - 1, _PROBES).astype(int))
+        hits = np.zeros(len(self._keys), int)
+        for one in clip.hashes[chosen]:
+            near = distances(self._columns, one.tobytes()) <= NEAR_MAX
+            hits[np.unique(self._owners[near])] += 1
+        likely = (self._keys[number] for number in np.flatnonzero(hits >= len(chosen) / 2))
+        found = {
+            key: find_clip(clip, self._films[key])
+            for key in likely
+            if _length(self._films[key]) >= _length(clip)
+        }
+        return {key: one for key, one in found.items() if one is not None}
+
+
+def _usable(video: VideoFingerprint) -> VideoFingerprint:
+    """Without black and empty frames, which are in every film."""
+    keep = video.qualities >= QUALITY_MIN
+    return VideoFingerprint(video.times_s[keep], video.hashes[keep], video.qualities[keep])
+
+
+def _length(video: VideoFingerprint) -> float:
+    return float(video.times_s[-1] - video.times_s[0]) if len(video) else 0.0
+
+
+def _offsets(
+    clip: VideoFingerprint, film: VideoFingerprint, table: _Table
+) -> npt.NDArray[np.float64]:
+    """The offsets, a quarter of a second apart, that most pairs of alike samples vote for."""
+    rows, columns = np.nonzero(table <= NEAR_MAX)
+    votes = np.round((film.times_s[columns] - clip.times_s[rows]) * 4).astype(int)
+    offsets, counts = np.unique(votes, return_counts=True)
+    # A sample votes in the bin beside the right one as often as in it.
+    total = np.sum([_shifted(offsets, counts, shift) for shift in (-1, 0, 1)], axis=0)
+    order = np.argsort(-total, kind="stable")[:_OFFSETS_TRIED]
+    return offsets[order] / 4
+
+
+def _shifted(
+    offsets: npt.NDArray[np.int_], counts: npt.NDArray[np.int_], shift: int
+) -> npt.NDArray[np.int_]:
+    """The votes that each offset's neighbour got."""
+    places = np.clip(np.searchsorted(offsets, offsets + shift), 0, max(len(offsets) - 1, 0))
+    return np.where(offsets[places] == offsets + shift, counts[places], 0)
+
+
+def _measured(
+    offset: float, clip: VideoFingerprint, film: VideoFingerprint, table: _Table
+) -> Found:
+    wanted = clip.times_s + offset
+    right = np.clip(np.searchsorted(film.times_s, wanted), 0, len(film) - 1)
+    left = np.maximum(right - 1, 0)
+    rows = np.arange(len(clip))
+    gaps = np.stack([np.abs(film.times_s[side] - wanted) for side in (left, right)])
+    bits = np.stack([table[rows, side] for side in (left, right)]).astype(np.float64)
+    # Only samples of about the same moment are compared, the more alike of the two.
+    bits[gaps > STEP_S] = np.inf
+    best = bits.min(axis=0)
+    alike = best <= NEAR_MAX
+    mean = float(best[alike].mean()) if alike.any() else float("inf")
+    return Found(float(offset), float(alike.mean()), mean, certain=False)
