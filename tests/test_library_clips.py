@@ -128,6 +128,18 @@ def test_the_full_decode_gives_the_same_hashes(film: VideoFingerprint, folder: P
     assert found.matched == 1
 
 
+def test_a_turned_video_is_hashed_as_it_is_shown(tmp_path: Path) -> None:
+    shown = panned(3)
+    stored = [np.ascontiguousarray(np.rot90(frame)) for frame in shown]
+    quarter = (0.0, 1.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+    turned = fingerprint_video(
+        write_video(tmp_path / "turned.mp4", stored, rate=RATE, matrix=quarter)
+    )
+    found = find_clip(sampled(shown), turned)
+    assert found is not None
+    assert found.offset_s == 0
+
+
 def test_a_cut_file_gives_what_can_be_seen(folder: Path, tmp_path: Path) -> None:
     whole = write_video(tmp_path / "film.ts", panned(8), rate=RATE)
     cut = tmp_path / "cut.ts"

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from supervisor_core.library.near import NEAR_MAX, columns_of, distances
-from supervisor_core.library.pdq import QUALITY_MIN
+from supervisor_core.library.pdq import HASH_BITS, QUALITY_MIN
 from supervisor_core.library.video_pdq import STEP_S, VideoFingerprint
 
 # A clip shorter than this has too few samples to be told from a picture that looks like the film.
@@ -22,6 +22,8 @@ MATCHED_MIN = 0.7
 _SAMPLES_MIN = 4
 _PROBES = 12
 _OFFSETS_TRIED = 64
+# Samples do not fall on the very first and last frames.
+_SLACK_S = 0.75
 # Where another offset is this near to the best (mean of bits), nobody can tell which it is.
 _SURE_BITS = 4.0
 _ELSEWHERE_S = 2.0
@@ -34,7 +36,8 @@ class Found:
     """A clip in a film: it begins there at `offset_s`, exact to about half a step.
 
     `matched` is the part of the clip's samples that look alike (0-1), `distance` the mean of bits
-    that differ. `certain` is False when it fits elsewhere as well: a fixed camera, a loop.
+    that differ, over all of them. `certain` is False when it fits elsewhere as well: a fixed
+    camera, a loop.
     """
 
     offset_s: float
@@ -85,7 +88,7 @@ class ClipFinder:
         found = {
             key: find_clip(clip, self._films[key])
             for key in likely
-            if _length(self._films[key]) >= _length(clip)
+            if _length(self._films[key]) + _SLACK_S >= _length(clip)
         }
         return {key: one for key, one in found.items() if one is not None}
 
@@ -107,6 +110,9 @@ def _offsets(
     rows, columns = np.nonzero(table <= NEAR_MAX)
     votes = np.round((film.times_s[columns] - clip.times_s[rows]) * 4).astype(int)
     offsets, counts = np.unique(votes, return_counts=True)
+    last = _length(film) - _length(clip) + _SLACK_S
+    inside = (offsets >= -4 * _SLACK_S) & (offsets <= 4 * last)
+    offsets, counts = offsets[inside], counts[inside]
     # A sample votes in the bin beside the right one as often as in it.
     total = np.sum([_shifted(offsets, counts, shift) for shift in (-1, 0, 1)], axis=0)
     order = np.argsort(-total, kind="stable")[:_OFFSETS_TRIED]
@@ -130,9 +136,9 @@ def _measured(
     rows = np.arange(len(clip))
     gaps = np.stack([np.abs(film.times_s[side] - wanted) for side in (left, right)])
     bits = np.stack([table[rows, side] for side in (left, right)]).astype(np.float64)
-    # Only samples of about the same moment are compared, the more alike of the two.
-    bits[gaps > STEP_S] = np.inf
-    best = bits.min(axis=0)
-    alike = best <= NEAR_MAX
-    mean = float(best[alike].mean()) if alike.any() else float("inf")
-    return Found(float(offset), float(alike.mean()), mean, certain=False)
+    # Only samples of about the same moment are compared, the more alike of the two; where there is
+    # none, the frames are as far apart as any two.
+    bits[gaps > STEP_S] = HASH_BITS / 2
+    best = np.minimum(bits.min(axis=0), HASH_BITS / 2)
+    matched = float((best <= NEAR_MAX).mean())
+    return Found(float(offset), matched, float(best.mean()), certain=False)

@@ -92,10 +92,15 @@ def fingerprint_video(path: Path, step_s: float = STEP_S) -> VideoFingerprint:
             stream.codec_context.skip_frame = "NONREF"
         stream.codec_context.options |= {"skip_loop_filter": "all"}
         start_s = (container.start_time or 0) / av.time_base
+        rotation, orientation = None, Orientation()
         for frame in _frames(container, stream):
             time_s = max(0.0, (frame.time or 0.0) - start_s)
-            if sampler.wants(time_s):
-                sampler.take(time_s, _upright_luma(frame))
+            if not sampler.wants(time_s):
+                continue
+            # Looking into each frame's side data would keep the frames in memory for a while.
+            if frame.rotation != rotation:
+                rotation, orientation = frame.rotation, Orientation.of_frame(frame)
+            sampler.take(time_s, np.ascontiguousarray(orientation.apply(_luma(frame))))
     result = sampler.result()
     if not len(result):
         raise Failed(Reason.FRAME_EXTRACTION_FAILED)
@@ -115,8 +120,7 @@ def _frames(container: Any, stream: Any) -> Iterator[av.VideoFrame]:
         yield frame
 
 
-def _upright_luma(frame: av.VideoFrame) -> Pixels:
+def _luma(frame: av.VideoFrame) -> Pixels:
     with damaged(Reason.DECODE_FAILED):
         plane = frame.reformat(format="gray").planes[0]
-    luma = samples_of(plane)[:, : plane.width]
-    return np.ascontiguousarray(Orientation.of_frame(frame).apply(luma))
+    return samples_of(plane)[:, : plane.width]
