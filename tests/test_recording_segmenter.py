@@ -140,9 +140,10 @@ def test_damage_costs_no_more_than_its_surroundings(
 @given(st.binary(max_size=2000), st.integers(1, 300))
 def test_any_bytes_at_all_are_survived(content: bytes, size: int) -> None:
     finder = PacketFinder()
-    found = [packet for piece in pieces(content, size) for packet in finder.feed(piece)]
+    found = [run for piece in pieces(content, size) for run in finder.feed(piece)]
     found += finder.flush()
-    assert finder.skipped_bytes + PACKET_BYTES * len(found) == len(content)
+    assert all(len(run) % PACKET_BYTES == 0 for run in found)
+    assert finder.skipped_bytes + sum(map(len, found)) == len(content)
 
 
 def test_a_source_that_begins_again_doubles_nothing_that_is_whole(folder: Folder) -> None:

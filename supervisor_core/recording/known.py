@@ -3,6 +3,8 @@
 from collections import OrderedDict
 from hashlib import blake2b
 
+from supervisor_core.recording.packets import PACKET_BYTES, payload_of, payloads_of
+
 _KEPT = 4096  # more than any playlist holds
 
 
@@ -30,6 +32,15 @@ class KnownKeys:
         self.unit_bytes += len(payload)
         if self._key:
             self._key.update(payload)
+
+    def go_on_all(self, run: bytes) -> None:
+        """The present unit goes on with a plain run of packets."""
+        if self._key:
+            self.go_on(payloads_of(run))
+        else:
+            last = len(run) - PACKET_BYTES
+            carried = last // PACKET_BYTES * (PACKET_BYTES - 4)
+            self.unit_bytes += carried + len(payload_of(run[last:]))
 
     def end(self) -> bool | None:
         """The unit is complete: whether it is known, or none when it was no key frame."""

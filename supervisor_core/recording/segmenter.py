@@ -15,11 +15,14 @@ from collections.abc import Iterator
 from supervisor_core.recording.clock import Clock, Jump
 from supervisor_core.recording.known import KnownKeys
 from supervisor_core.recording.packets import (
+    PACKET_BYTES,
     PacketFinder,
     Tables,
     is_key,
+    is_plain,
     payload_of,
     pid_of,
+    split,
     starts_unit,
     time_of,
 )
@@ -147,11 +150,24 @@ class Segmenter:
         if self._file:
             yield self._file
 
-    def _take_all(self, packets: list[bytes]) -> None:
-        for packet in packets:
-            self._take(packet, pid_of(packet))
+    def _take_all(self, runs: list[bytes]) -> None:
+        for run in runs:
+            for piece in split(run):
+                self._take_run(piece)
         for file in self._files():
             self.written_bytes += file.write()
+
+    def _take_run(self, run: bytes) -> None:
+        """Takes what goes on with one unit in one go, where it is sure to belong to the file."""
+        file, pid = self._file, pid_of(run)
+        if file and not self._tail and not self._tables.owns(pid) and is_plain(run):
+            if pid == self._tables.leading:
+                self._keys.go_on_all(run)
+            file.add(run)
+            return
+        for at in range(0, len(run), PACKET_BYTES):
+            packet = run[at : at + PACKET_BYTES]
+            self._take(packet, pid_of(packet))
 
     def _take(self, packet: bytes, pid: int) -> None:
         is_table = self._tables.take(packet, pid)
