@@ -114,13 +114,15 @@ def _proven(context: Context, file: RecordedFile, rows: Sequence[SegmentRow]) ->
     paths = [context.home.absolute(row.path) for row in members]
     limit_s = _limit_s(context, 2 * file.seconds)
     try:
-        context.worker.call(validate, [_parse(file.joined, path)], paths, known, limit_s=limit_s)
+        (frames,) = context.worker.call(
+            validate, [_parse(file.joined, path)], paths, known, limit_s=limit_s
+        )
     except Failed as failed:
         if failed.reason in _PASSING:
             raise
         path.unlink(missing_ok=True)
         return [_single(row) for row in members]
-    return [replace(file, proven=True)]
+    return [replace(file, proven=True, frames=frames)]
 
 
 def _file(context: Context, joined: Joined, rows: Sequence[SegmentRow]) -> RecordedFile:
