@@ -47,8 +47,13 @@ def number_in(luma: np.ndarray) -> int:
 
 
 @cache
-def drawn(numbers: tuple[int, ...], start_s: float = 0.0, sound: bool = True) -> tuple[bytes, ...]:
-    """The segments of a stream (H.264 with B-frames, AAC), each with a key frame at its head."""
+def drawn(
+    numbers: tuple[int, ...], start_s: float = 0.0, sound: bool = True, noise: float = 0.0
+) -> tuple[bytes, ...]:
+    """The segments of a stream (H.264 with B-frames, AAC), each with a key frame at its head.
+
+    With noise of so many levels no two pictures are the same, whatever numbers they show.
+    """
     with tempfile.TemporaryDirectory() as folder:
         options = {
             "hls_time": str(GROUP / RATE),
@@ -57,11 +62,18 @@ def drawn(numbers: tuple[int, ...], start_s: float = 0.0, sound: bool = True) ->
             "hls_segment_options": "mpegts_copyts=1",
         }
         with av.open(f"{folder}/all.m3u8", "w", format="hls", options=options) as output:
-            _encode(output, numbers, start_s, sound)
+            _encode(output, _pictures(numbers, noise), start_s, sound)
         return tuple(path.read_bytes() for path in sorted(Path(folder).glob("*.ts")))
 
 
-def _encode(output, numbers: tuple[int, ...], start_s: float, sound: bool) -> None:  # type: ignore[no-untyped-def]
+def _pictures(numbers: tuple[int, ...], noise: float) -> Iterator[np.ndarray]:
+    random = np.random.default_rng(0)
+    for number in numbers:
+        grain = random.normal(0, noise, (HEIGHT, WIDTH, 1))
+        yield np.clip(numbered(number) + grain, 0, 255).astype(np.uint8)
+
+
+def _encode(output, pictures: Iterator[np.ndarray], start_s: float, sound: bool) -> None:  # type: ignore[no-untyped-def]
     video = output.add_stream("libx264", rate=RATE)
     video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
     video.options = {
@@ -71,8 +83,8 @@ def _encode(output, numbers: tuple[int, ...], start_s: float, sound: bool) -> No
         "x264-params": f"keyint={GROUP}:min-keyint={GROUP}:scenecut=0:b-adapt=0:bframes=2",
     }
     audio = output.add_stream("aac", rate=48000) if sound else None
-    for index, number in enumerate(numbers):
-        frame = av.VideoFrame.from_ndarray(numbered(number), format="bgr24")
+    for index, picture in enumerate(pictures):
+        frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
         frame.pts, frame.time_base = round(start_s * RATE) + index, Fraction(1, RATE)
         output.mux(video.encode(frame))
         if audio:

@@ -145,15 +145,18 @@ def test_another_clock_in_the_stream_begins_another_segment(tmp_path: Path) -> N
     assert len(recording.segments) == 2
 
 
-def test_a_picture_that_stands_still_is_frozen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("noise", [0.0, 3.0])
+def test_a_picture_that_stands_still_is_frozen(noise: float, tmp_path: Path) -> None:
     heard = Heard()
     with (
-        Live(drawn((7,) * 20 * GROUP), step=5).open() as live,
-        running(order(live, tmp_path, frozen_s=2.0), heard) as run,
+        Live(drawn((7,) * 20 * GROUP, noise=noise), step=5).open() as live,
+        running(order(live, tmp_path, groups=4, frozen_s=2.0), heard) as run,
     ):
         heard.wait_for(lambda: State.FROZEN in [beat.state for beat in heard.beats])
     (recording,) = run.result
-    assert [segment.state for segment in recording.segments] == [State.FROZEN]
+    assert len(recording.segments) > 2  # each is shorter than it has to stand still
+    states = [segment.state for segment in recording.segments]
+    assert (states[0], states[-1]) == (State.OK, State.FROZEN)
 
 
 def test_content_that_comes_again_is_looping(tmp_path: Path) -> None:
@@ -165,6 +168,13 @@ def test_content_that_comes_again_is_looping(tmp_path: Path) -> None:
         State.LOOPING,
         State.LOOPING,
     ]
+
+
+def test_content_that_is_coded_anew_each_time_is_looping_too(tmp_path: Path) -> None:
+    """Other noise, other key frames: 97 pictures are no multiple of a group."""
+    with Live(drawn(tuple(range(97)) * 3, noise=3.0), published=100).open() as live:
+        recording = record(live, tmp_path)
+    assert [segment.state for segment in recording.segments] == [State.LOOPING]
 
 
 def test_a_recording_ends_after_its_time(tmp_path: Path) -> None:

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from supervisor_core.media.files import PART_SUFFIX
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.recording.clock import TICKS, Clock, unwrap
-from supervisor_core.recording.inspection import inspect, picture_at
+from supervisor_core.recording.inspection import inspect, samples_at
+from supervisor_core.recording.looks import Look, alike
 from supervisor_core.recording.packets import PACKET_BYTES, PacketFinder
 from supervisor_core.recording.pieces import Limits
 from supervisor_core.recording.recall import recall
 from supervisor_core.recording.segment_file import Ending, Folder, salvage
 from supervisor_core.recording.segmenter import Segmenter
+from supervisor_core.recording.watching import Sample
 
 ONE_GROUP = Limits(length_s=GROUP / RATE)
 WRAP_S = 2**33 / TICKS
@@ -28,6 +30,10 @@ def folder(tmp_path: Path) -> Folder:
 
 def pieces(content: bytes, size: int) -> list[bytes]:
     return [content[at : at + size] for at in range(0, len(content), size)]
+
+
+def looks_of(samples: list[Sample]) -> list[Look]:
+    return [sample.look for sample in samples]
 
 
 def cut(folder: Folder, content: bytes, limits: Limits = ONE_GROUP, size: int = 4096) -> list[Path]:
@@ -284,7 +290,8 @@ def test_two_recorders_can_not_share_a_folder(folder: Folder) -> None:
 def test_a_segment_is_inspected_to_its_end(folder: Folder) -> None:
     paths = cut(folder, b"".join(counting(6 * GROUP)), Limits(length_s=3 * GROUP / RATE))
     seen = inspect(paths[1])
-    assert (seen.frames, seen.reason, len(set(seen.pictures))) == (3 * GROUP, None, 3)
+    assert (seen.frames, seen.reason) == (3 * GROUP, None)
+    assert sum(sample.key for sample in seen.samples) == 3
     assert seen.first_s is not None
     assert seen.last_s == pytest.approx(seen.first_s + (3 * GROUP - 1) / RATE)
     assert seen.size_bytes == paths[1].stat().st_size
@@ -299,15 +306,17 @@ def test_what_is_no_video_is_said(tmp_path: Path) -> None:
     )
 
 
-def test_the_last_key_picture_of_a_growing_segment_is_read(folder: Folder) -> None:
+def test_the_key_pictures_of_a_growing_segment_are_looked_at(folder: Folder) -> None:
     segmenter = Segmenter(folder, Limits())
-    seen = []
-    for segment in counting(3 * GROUP):
-        segmenter.feed(segment)
-        assert segmenter.last_key
-        seen.append(picture_at(segmenter.last_key))
+    segmenter.feed(b"".join(counting(4 * GROUP)))
+    looked_at = samples_at(list(segmenter.keys))
     segmenter.end(Ending.ENDED)
-    assert seen == inspect(segmenter.closed[0].path).pictures
+    keys = [sample for sample in inspect(segmenter.closed[0].path).samples if sample.key]
+    assert len(looked_at) == 4
+    assert all(alike(*looks) for looks in zip(*map(looks_of, (looked_at, keys)), strict=True))
+    assert [sample.time_s for sample in looked_at] == pytest.approx(
+        [sample.time_s - keys[0].time_s for sample in keys], abs=0.05
+    )
 
 
 @given(st.integers(0, 2**40), st.integers(-(2**31), 2**31))

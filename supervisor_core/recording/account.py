@@ -9,25 +9,22 @@ from supervisor_core.recording.gaps import Gaps
 from supervisor_core.recording.inspection import Inspected
 from supervisor_core.recording.inspector import Inspector
 from supervisor_core.recording.listening import Beat, Listener
-from supervisor_core.recording.progress import Repeats, State
+from supervisor_core.recording.progress import State
 from supervisor_core.recording.results import Segment
 from supervisor_core.recording.segment_file import Closed
 
 
 class Account:
-    """Judges segments in their order, as soon as they are decoded; only `wait` waits for that.
+    """Tells of segments in their order, as soon as they are decoded; only `wait` waits for that.
 
     `heard` turns false for ever once the listener raised something.
     """
 
-    def __init__(
-        self, listener: Listener, inspector: Inspector, gaps: Gaps, repeats: Repeats
-    ) -> None:
+    def __init__(self, listener: Listener, inspector: Inspector, gaps: Gaps) -> None:
         self.segments: list[Segment] = []
         self.heard = True
         self._listener, self._inspector, self._gaps = listener, inspector, gaps
-        self._repeats = repeats
-        self._waiting: deque[tuple[Closed, Future[Inspected]]] = deque()
+        self._waiting: deque[tuple[Closed, Future[tuple[Inspected, State]]]] = deque()
         self._gaps_told = 0
 
     @property
@@ -56,7 +53,7 @@ class Account:
             self._say(self._listener.gap, self._gaps.found[self._gaps_told - 1])
         while self._waiting and self._waiting[0][1].done():
             closed, future = self._waiting.popleft()
-            self.segments.append(self._judge(closed, future.result()))
+            self.segments.append(Segment(closed, *future.result()))
             self._say(self._listener.closed, self.segments[-1])
 
     def beat(self, beat: Beat) -> None:
@@ -67,10 +64,6 @@ class Account:
         """Waits so long for the next segment to be decoded."""
         if self._waiting:
             wait((self._waiting[0][1],), limit_s)
-
-    def _judge(self, closed: Closed, seen: Inspected) -> Segment:
-        length_s = (seen.last_s or 0.0) - (seen.first_s or 0.0)
-        return Segment(closed, seen, self._repeats.judge(seen.pictures, length_s))
 
     def _say(self, say: Callable[[Any], None], what: object) -> None:
         try:

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,17 +18,19 @@ from supervisor_core.media.files import PART_SUFFIX, open_regular
 from supervisor_core.media.frames import FALLBACK_TIME_BASE, samples_of
 from supervisor_core.media.kinds import Container
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.recording.looks import Look, Plane, look_of
 from supervisor_core.recording.pieces import Place
+from supervisor_core.recording.watching import Sample, Watch
 
-_PICTURE_BYTES_MAX = 8 * 2**20  # of one coded key frame
+_LONGEST_BYTES = 8 * 2**20  # of one coded key frame
 
 
 @dataclass
 class Inspected:
     """What decoding a segment to its end has shown; times are those of the stream, in seconds.
 
-    `pictures` are digests of the decoded key frames in order, `signature` one of all frames, and
-    `reason` says why decoding ended early.
+    `signature` is a digest of all frames, `samples` and `turns` are what they look like (see
+    `Watch`), and `reason` says why decoding ended early.
     """
 
     frames: int = 0
@@ -36,39 +38,44 @@ class Inspected:
     last_s: float | None = None
     size_bytes: int = 0
     signature: str = ""
-    pictures: list[str] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    turns: list[Look] = field(default_factory=list)
     reason: Reason | None = None
 
 
 def inspect(path: Path) -> Inspected:
     """Decodes a segment; what is damaged is said in the result, with what came before it."""
     seen = Inspected(size_bytes=path.lstat().st_size)
-    whole = hashlib.sha256()
+    whole, watch = hashlib.sha256(), Watch(seen.samples, seen.turns)
     try:
         for frame, time_s in _frames(path):
-            digest = _digest(frame)
-            whole.update(digest)
-            if frame.key_frame:
-                seen.pictures.append(digest.hex())
+            luma = _luma(frame)
+            whole.update(hashlib.blake2b(luma.tobytes(), digest_size=16).digest())
+            watch.see(luma, time_s, key=frame.key_frame)
             seen.frames += 1
             seen.first_s = time_s if seen.first_s is None else min(time_s, seen.first_s)
             seen.last_s = time_s if seen.last_s is None else max(time_s, seen.last_s)
             report_progress(seen.frames, 0)
     except Failed as failed:
         seen.reason = failed.reason
+    watch.end(seen.last_s or 0.0)
     seen.signature = whole.hexdigest()
     return seen
 
 
-def picture_at(place: Place) -> str:
-    """The digest of the key frame at a place in a segment, or nothing if it is damaged."""
+def samples_at(places: Sequence[Place]) -> list[Sample]:
+    """What the key frames at these places look like; damaged ones are left out."""
+    return [sample for place in places if (sample := _sample_at(place))]
+
+
+def _sample_at(place: Place) -> Sample | None:
     with suppress(Failed), open_stream(_excerpt(place), "mpegts") as container:
         stream = picture_stream(container)
         with damaged(Reason.DECODE_FAILED):
             for packet in packets(container, stream):
                 for frame in packet.decode():
-                    return _digest(frame).hex()
-    return ""
+                    return Sample(place.media_s, look_of(_luma(frame)))
+    return None
 
 
 def _excerpt(place: Place) -> io.RawIOBase:
@@ -77,7 +84,7 @@ def _excerpt(place: Place) -> io.RawIOBase:
         head = file.read(place.head_bytes)
         file.seek(place.offset)
         # PyAV asks no more of it than to read and to seek.
-        return cast(io.RawIOBase, io.BytesIO(head + file.read(_PICTURE_BYTES_MAX)))
+        return cast(io.RawIOBase, io.BytesIO(head + file.read(place.size_bytes or _LONGEST_BYTES)))
 
 
 def _frames(path: Path) -> Iterator[tuple[av.VideoFrame, float]]:
@@ -94,7 +101,9 @@ def _frames(path: Path) -> Iterator[tuple[av.VideoFrame, float]]:
             yield frame, float((frame.pts or 0) * base)
 
 
-def _digest(frame: av.VideoFrame) -> bytes:
+def _luma(frame: av.VideoFrame) -> Plane:
+    """The brightness of a picture, 8 bits each; shape (rows, columns)."""
+    if any(component.bits != 8 for component in frame.format.components[:1]):
+        frame = frame.reformat(format="gray")
     luma = frame.planes[0]
-    rows = samples_of(luma)[:, : luma.width]
-    return hashlib.blake2b(rows.tobytes(), digest_size=16).digest()
+    return samples_of(luma)[:, : luma.width]

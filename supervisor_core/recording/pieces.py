@@ -29,14 +29,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the last key frame begins: byte `offset` of a segment that may still be growing.
+    """Where a key frame begins: byte `offset` of a segment that may still be growing.
 
-    The segment's first `head_bytes` are the tables, without which nothing in it can be read.
+    The segment's first `head_bytes` are the tables, without which nothing in it can be read. After
+    `size_bytes`, if that is known, the next one begins; `media_s` have come before it.
     """
 
     path: Path
     offset: int
     head_bytes: int
+    media_s: float = 0.0
+    size_bytes: int | None = None
 
 
 @dataclass

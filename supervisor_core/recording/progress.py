@@ -1,13 +1,11 @@
-"""Whether a recording comes on, judged by the media: by time stamps and by decoded pictures."""
+"""Whether a recording comes on, judged by the time stamps of its media; pictures: `watching`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import StrEnum, auto
 
 _LONGEST_FACTOR = 2
 _PAUSES_KEPT_S = 600.0  # a stall of an hour does not make the next one normal
 _START_S = 20.0  # for a new source to begin, on a busy machine
-_LOOP_KEYS = 3  # so many key pictures in a row were shown before, in the same order
-_HISTORY = 100_000  # key pictures; two days at one every two seconds
 
 
 class State(StrEnum):
@@ -55,58 +53,3 @@ class Pace:
             self._longest_s = max(self._longest_s, now - self.moved_at)
         self._media_s, self.moved_at, self._starting = media_s, now, False
         return True
-
-
-class Stillness:
-    """Looks at one picture now and then: has it been the same one for too long?"""
-
-    def __init__(self, frozen_s: float) -> None:
-        self._frozen_s = frozen_s
-        self._picture, self._since_s = "", 0.0
-
-    def see(self, picture: str, media_s: float) -> State:
-        """Takes in the picture that is shown after so many seconds of media."""
-        if picture != self._picture or not picture:
-            self._picture, self._since_s = picture, media_s
-        return State.FROZEN if media_s - self._since_s >= self._frozen_s else State.OK
-
-
-class Repeats:
-    """Remembers the key pictures of a recording, to tell what is shown again."""
-
-    def __init__(self, frozen_s: float) -> None:
-        self._frozen_s = frozen_s
-        self._at: dict[str, int] = {}
-        self._count = 0
-
-    def judge(self, pictures: Sequence[str], length_s: float) -> State:
-        """What the next segment shows, by its key pictures in order and its length in seconds."""
-        spacing_s = length_s / len(pictures) if pictures else 0.0
-        if _longest_run(pictures) * spacing_s >= self._frozen_s:
-            return State.FROZEN  # and nothing to remember: a still picture may well come again
-        return State.LOOPING if self._shown_again(pictures) else State.OK
-
-    def _shown_again(self, pictures: Sequence[str]) -> bool:
-        expected, run, again = -1, set[str](), False
-        for picture in pictures:
-            at = self._at.get(picture)
-            run = (
-                {*run, picture}
-                if at is not None and at == expected
-                else {picture} & self._at.keys()
-            )
-            again = again or len(run) >= _LOOP_KEYS
-            expected = -1 if at is None else at + 1
-            if at is None and len(self._at) < _HISTORY:
-                self._at[picture] = self._count
-            self._count += 1
-        return again
-
-
-def _longest_run(pictures: Sequence[str]) -> int:
-    longest = run = 0
-    before = ""
-    for picture in pictures:
-        run = run + 1 if picture == before else 1
-        before, longest = picture, max(longest, run)
-    return longest

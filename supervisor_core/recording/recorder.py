@@ -28,18 +28,20 @@ from supervisor_core.recording.gaps import Gaps
 from supervisor_core.recording.guard import Outcome
 from supervisor_core.recording.inspector import Inspector
 from supervisor_core.recording.listening import Beat, Listener, Silent
-from supervisor_core.recording.progress import Pace, Repeats, State, Stillness
+from supervisor_core.recording.progress import Pace, State
 from supervisor_core.recording.recall import recall
 from supervisor_core.recording.results import Order, Recording
 from supervisor_core.recording.segment_file import BREAKS, Closed, Ending, Folder
 from supervisor_core.recording.segmenter import Segmenter
 from supervisor_core.recording.source import Source
 from supervisor_core.recording.source_log import SourceLog
+from supervisor_core.recording.watching import Judge
 
 LOG = "source.log"
 _READ_S = 0.25  # how long a stop may go unnoticed
 _OVERLAP_S = 60.0  # what was recorded already is recognised
 _AGAIN_S = 600.0  # for so long a segment that broke off waits for what may come again
+_LOOKS = 8  # key frames at most with each heartbeat
 _READ_BYTES = 2**18  # so much may come before the disk is looked at again
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _STRICT_TRIES = 2  # then what can't be fetched is left out
@@ -64,10 +66,11 @@ class Recorder:
         self._log = SourceLog(order.folder / LOG)
         self._segmenter = Segmenter(self._folder, order.limits)
         self._gaps, self._pace = Gaps(order.last_s), Pace(order.stall_s, time.monotonic)
-        self._inspector = Inspector(order.inspect_base_s, order.inspect_rate, order.grace_s)
-        repeats = Repeats(order.frozen_s)
-        self._account = Account(listener or Silent(), self._inspector, self._gaps, repeats)
-        self._stillness, self._state = Stillness(order.frozen_s), State.OK
+        self._inspector = Inspector(
+            order.inspect_base_s, order.inspect_rate, order.grace_s, order.frozen_s
+        )
+        self._account = Account(listener or Silent(), self._inspector, self._gaps)
+        self._judge, self._state = Judge(order.frozen_s), State.OK
         self._source: Source | None = None
         self._sources = self._tries = self._turn = 0
         self._fresh = False  # whether this source brought anything new
@@ -274,16 +277,26 @@ class Recorder:
         """Now and then: what was written survives a power cut, and the picture is looked at."""
         self._segmenter.settle(_AGAIN_S)
         self._collect()
-        picture = self._inspector.seen()
-        if picture is not None:
-            self._state = self._stillness.see(picture, self._segmenter.clock.elapsed_s)
+        if samples := self._inspector.seen():
+            self._state = self._judge.glance(samples)
         if time.monotonic() < self._beat_at:
             return
         self._beat_at = time.monotonic() + self._order.heartbeat_s
         self._segmenter.sync()
-        if self._segmenter.last_key and self._segmenter.number:
-            self._inspector.picture(self._segmenter.last_key)
+        self._look()
         self._account.beat(self._state_now())
+
+    def _look(self) -> None:
+        """Has what came since the last look decoded, but for what may not be complete."""
+        keys = self._segmenter.keys
+        if len(keys) > 1 and not self._inspector.looking:
+            places = [keys.popleft() for _ in range(len(keys) - 1)]
+            self._inspector.look(places[:: -(-len(places) // _LOOKS)])
+
+    def _state_of_pictures(self) -> State:
+        """That the stream loops may only be seen once its segment is whole."""
+        looping = self._account.state is State.LOOPING
+        return State.LOOPING if looping and self._state is State.OK else self._state
 
     def _state_now(self) -> Beat:
         return Beat(
@@ -291,7 +304,7 @@ class Recorder:
             self._segmenter.written_bytes,
             self._sources,
             self._gaps.last_s,
-            self._account.state if self._state is State.OK else self._state,
+            self._state_of_pictures(),
             self._segmenter.number,
             self._source.pid if self._source else None,
             self._pace.limit_s,

@@ -10,7 +10,9 @@ group in which the last source broke off, the file before it ends where this one
 """
 
 import time
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 from supervisor_core.recording.clock import Clock, Jump
 from supervisor_core.recording.known import KnownKeys
@@ -31,13 +33,14 @@ from supervisor_core.recording.recall import Recalled
 from supervisor_core.recording.segment_file import BREAKS, Closed, Ending, Folder, SegmentFile
 
 _ROUNDING_S = 1e-6
+_KEYS = 1000  # more than between two looks at them
 
 
 class Segmenter:
     """Takes the bytes of a stream in the order they come.
 
-    For the taking are the files that were `closed`, the `jumps` of the stream's clock, and what a
-    source that has `resumed` the stream says of the break before it.
+    For the taking are the files that were `closed`, the `keys` that were written, the `jumps` of
+    the stream's clock, and what a source that has `resumed` the stream says of the break before it.
     `skipped_bytes` were no packets or came before the first key frame, `again_bytes` were recorded
     already, `written_bytes` are on the disk. Raises OSError when the disk is full or broken.
     """
@@ -48,7 +51,8 @@ class Segmenter:
         self.jumps: list[Jump] = []
         self.resumed: Jump | None = None
         self.again_bytes = self.skipped_bytes = self.written_bytes = 0
-        self.last_key: Place | None = None
+        self.keys: deque[Place] = deque(maxlen=_KEYS)
+        self._last_key: Place | None = None
         self._folder, self._limits = folder, limits
         self._finder, self._tables, self._keys = PacketFinder(), Tables(), KnownKeys()
         self._file: SegmentFile | None = None
@@ -318,11 +322,16 @@ class Segmenter:
 
     def _mark(self, file: SegmentFile, stamp: int | None) -> None:
         """A key frame begins at the end of the file."""
-        self.last_key = Place(file.final, file.size_bytes, len(self._tables.head))
+        at, before = file.size_bytes, self._last_key
+        if self.keys and before and before.path == file.final:
+            self.keys[-1] = replace(before, size_bytes=at - before.offset)
+        elapsed_s = self.clock.elapsed_s
+        self._last_key = Place(file.final, at, len(self._tables.head), elapsed_s)
         self._key_stamp = stamp
+        self.keys.append(self._last_key)
 
     def _last_group(self, digest: bytes | None) -> Group | None:
-        place = self.last_key
+        place = self._last_key
         if place is None or self._file is None or place.path != self._file.final:
             return None
         return Group(place, self._key_stamp, digest, self._tables.leading)
