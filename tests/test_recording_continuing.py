@@ -113,13 +113,13 @@ def test_a_salvaged_segment_is_told_first(tmp_path: Path) -> None:
     assert (segment.closed.path.name, segment.inspected.frames) == ("a_000004.ts", GROUP)
 
 
-def test_only_the_ends_of_the_last_segments_are_read(tmp_path: Path) -> None:
-    for number, content in enumerate(counting(6 * GROUP)):
-        (tmp_path / f"a_{number:06d}.ts").write_bytes(content)
-    recalled = recall(tmp_path)
-    assert recalled.broken is None
-    assert recalled.clock.elapsed_s == 0
+def test_what_can_not_be_read_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a_000001.ts").write_bytes(counting(GROUP)[0])
+    (tmp_path / "a_000002.ts").symlink_to("/etc/hostname")
+    (tmp_path / "a_000003.ts").write_bytes(b"no packets at all" * 1000)
+    recalled = recall(tmp_path, tmp_path / "gone.ts")
     assert recalled.clock.now is not None
+    assert (recalled.broken, recalled.clock.elapsed_s) == (None, 0)
     (tmp_path / "b").mkdir()
     assert recall(tmp_path / "b").clock.now is None
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from supervisor_core.media.files import PART_SUFFIX
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.recording import pieces as pieces_of_segments
 from supervisor_core.recording.clock import TICKS, Clock, unwrap
 from supervisor_core.recording.inspection import inspect, samples_at
 from supervisor_core.recording.looks import Look, alike
@@ -108,6 +109,22 @@ def test_another_clock_begins_another_segment(folder: Folder, start_s: float) ->
     assert endings == [Ending.DISCONTINUITY, Ending.ENDED]
     paths = [closed.path for closed in segmenter.closed]
     assert numbers_in(paths) == [*range(3 * GROUP), *range(50, 80)]
+
+
+def test_a_clock_that_began_anew_is_not_waited_for(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is older than any playlist reaches back, and not known, is another clock's."""
+    monkeypatch.setattr(pieces_of_segments, "REACH_S", 1.0)
+    segmenter = Segmenter(folder, Limits())
+    segmenter.feed(b"".join(counting(10 * GROUP)))
+    segmenter.end(Ending.DIED)
+    segmenter.feed(b"".join(drawn(tuple(range(300, 300 + 5 * GROUP)))))
+    assert segmenter.resumed
+    assert segmenter.resumed.missing_s is None
+    segmenter.end(Ending.ENDED)
+    paths = [closed.path for closed in segmenter.closed]
+    assert numbers_in(paths) == [*range(10 * GROUP), *range(300, 300 + 5 * GROUP)]
 
 
 def test_media_that_are_missing_are_counted(folder: Folder) -> None:

@@ -5,10 +5,12 @@ Only the ends of the last segments are read, which reach back further than most 
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from supervisor_core.media.files import open_regular
+from supervisor_core.reasons import Failed
 from supervisor_core.recording.clock import Clock
 from supervisor_core.recording.known import KnownKeys
 from supervisor_core.recording.packets import (
@@ -52,15 +54,18 @@ def recall(folder: Path, after: Path | None = None) -> Recalled:
     """Reads the last segments of a folder, and before them one that lies elsewhere.
 
     Only whoever is alone in the folder may call this: what was left open in it is closed, but for
-    the last, which the stream may go on with. Raises `Failed` when `after` can't be read.
+    the last, which the stream may go on with. What can't be read any more is left out.
     """
     recalled = Recalled()
     files = [file for part in parts_in(folder) if (file := SegmentFile.reopen(part))]
     recalled.closed = [file.close(Ending.SALVAGED) for file in files[:-1]]
-    paths = ([after] if after else []) + sorted(folder.glob(f"*{SUFFIX}"))
-    group = None
+    paths = [after] if after and after.is_file() else []
+    paths += sorted(folder.glob(f"*{SUFFIX}"))
+    group: Group | None = None
     for path, skipped_bytes in _ends([*paths, *(file.part for file in files[-1:])]):
-        group = _Reader(recalled, path).read(skipped_bytes)
+        group = None
+        with suppress(Failed):
+            group = _Reader(recalled, path).read(skipped_bytes)
     if files:
         recalled.broken = Broken(files[-1], Ending.SALVAGED, group)
     recalled.keys.forget_open()
