@@ -126,7 +126,9 @@ def _look_at_playlist(session: Streamlink, stream: HLSStream) -> Outcome:
 
 def _ask(session: Streamlink, stream: HTTPStream) -> Any:
     arguments = {"method": "GET"} | session.http.valid_request_args(**stream.args)
-    return session.http.request(stream=not isinstance(stream, HLSStream), **arguments)
+    whole = isinstance(stream, HLSStream)
+    # A connection that was kept may be closed by the server at any moment.
+    return session.http.request(stream=not whole, retries=1, **arguments)
 
 
 def _copy(read: Callable[[], bytes]) -> None:
