@@ -36,7 +36,7 @@ def test_beats_come_while_media_come_stay_away_and_are_waited_for(tmp_path: Path
     heard = Heard()
     with (
         Live(counting(20 * GROUP), stop_at=4).open() as live,
-        running(order(live, tmp_path, retry_first_s=2.0), heard) as run,
+        running(order(live, tmp_path, retry_first_s=0.8), heard) as run,
     ):
         heard.wait_for(lambda: bool(heard.beats) and heard.beats[-1].media_s > 1)
         while_on = heard.beats[-1]

@@ -11,7 +11,7 @@ from supervisor_core.recording.probing import Liveness, probe
 from supervisor_core.recording.recorder import Recorder
 from supervisor_core.recording.results import Recording
 from supervisor_core.recording.segment_file import Ending
-from supervisor_core.recording.source import address_of
+from supervisor_core.recording.source import Opening, address_of
 
 PLUGINS = Path(__file__).with_name("streamlink_plugins")
 CACHE = Path.home() / ".cache" / "streamlink" / "plugin-cache.json"
@@ -59,14 +59,14 @@ def test_a_plugin_is_under_guard(name: str, ending: Ending, live: Live, tmp_path
     ("quality", "opened"),
     [("best", "/live.m3u8"), ("worst", "/low.m3u8"), ("48p", "/low.m3u8"), ("9p", "/live.m3u8")],
 )
+@pytest.mark.parametrize("form", ["channel/master", "master.m3u8"])
 def test_a_quality_is_chosen_by_its_name(
-    quality: str, opened: str, live: Live, tmp_path: Path
+    form: str, quality: str, opened: str, live: Live, tmp_path: Path
 ) -> None:
-    for url in (channel(live, "master"), f"{live.url.rpartition('/')[0]}/master.m3u8"):
-        recorded(url, tmp_path, quality=quality)
-        asked = set(live.asked) & {"/live.m3u8", "/low.m3u8"}
-        assert asked == {opened}
-        live.asked.clear()
+    address = address_of(f"{live.url.rpartition('/')[0]}/{form}") or ""
+    opening = Opening(address, plugins=PLUGINS, quality=quality)
+    assert probe(opening, 20.0) is Liveness.ENDED
+    assert set(live.asked) & {"/live.m3u8", "/low.m3u8"} == {opened}
 
 
 def test_plugins_are_asked_whether_a_stream_is_live(live: Live, tmp_path: Path) -> None:

@@ -90,5 +90,5 @@ def test_a_server_that_never_comes_to_an_end_is_left_at_the_limit(
 ) -> None:
     with Site(answer).open() as site:
         began = time.monotonic()
-        assert looked(site.url.rpartition("/")[0] + "/live.m3u8", 2.0) is Liveness.UNREACHABLE
+        assert looked(site.url.rpartition("/")[0] + "/live.m3u8", 1.5) is Liveness.UNREACHABLE
     assert time.monotonic() - began < 8
