@@ -35,6 +35,7 @@ def shared_data() -> Path:
 # file at the end would leave all the other workers idle.
 FIRST = (
     "test_upload_to_analysis",
+    "test_recording_to_video",
     "test_cli_clean",
     "test_daemon",
     "test_canary",

@@ -28,6 +28,8 @@ from supervisor_core.store.progress import summarise
 
 GROUPS = 120
 
+pytestmark = pytest.mark.timeout(420)
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
