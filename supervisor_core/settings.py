@@ -253,7 +253,7 @@ class Settings(BaseSettings):
         default=4 * 10**9, ge=1, description="Size at which a segment is cut at the next key frame."
     )
     recording_stall_s: float = Field(
-        default=120.0,
+        default=20.0,
         gt=0,
         description="A source that brings nothing new for this long, and twice its longest pause so"
         " far, is opened again.",

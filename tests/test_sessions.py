@@ -191,6 +191,26 @@ def test_a_stream_that_was_never_there_fails(studio: Studio) -> None:
     assert (session.state, session.reason) == (State.FAILED, Reason.STREAM_NOT_FOUND)
 
 
+def test_a_stream_that_goes_away_for_good_lacks_nothing_after_its_end(studio: Studio) -> None:
+    with Live(counting(GROUPS * GROUP), step=4, ends=False, stop_at=GROUPS).open() as live:
+        configure(studio.home.root, live)
+        key = studio.begin()
+        done: list[State] = []
+        thread = threading.Thread(target=lambda: done.append(studio.pipeline().record(key).state))
+        thread.start()
+        live.wait_for(lambda: live.count(f"/{GROUPS - 1}.ts") > 0)
+        until(lambda: studio.session(key).media_s > 3.0)
+        live.status = 404
+        thread.join(60)
+    assert done == [State.RECORDED]
+    with studio.store.read() as connection:
+        account = account_of(connection, key)
+    assert account.session.reason is Reason.STREAM_NOT_FOUND
+    assert account.gaps
+    assert account.coverage == 1.0
+    assert not any(map(account.lacks, account.gaps))
+
+
 def test_a_full_disk_interrupts_a_session_which_goes_on_when_there_is_room(
     studio: Studio,
 ) -> None:

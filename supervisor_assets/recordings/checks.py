@@ -94,7 +94,7 @@ def _gaps(account: Account) -> dg.AssetCheckResult:
     reasons: dict[Reason, int] = {}
     for gap in account.gaps:
         reasons[gap.reason] = reasons.get(gap.reason, 0) + 1
-    lacking = [gap for gap in account.gaps if gap.missing_s != 0]
+    lacking = [gap for gap in account.gaps if account.lacks(gap)]
     return dg.AssetCheckResult(
         check_name="gaps",
         passed=not lacking,

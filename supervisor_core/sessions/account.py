@@ -49,8 +49,20 @@ class Account:
 
     @property
     def missing_s(self) -> float:
-        """Seconds that are missing for sure or may be: a gap of unknown content counts in full."""
-        return sum(missing_s(gap) for gap in self.gaps)
+        """Seconds that are missing for sure or may be: a gap of unknown content counts in full.
+
+        What comes after the last media of a stream that was gone for good does not count.
+        """
+        return sum(missing_s(gap) for gap in self.gaps if not self._is_after_the_end(gap))
+
+    def lacks(self, gap: GapRow) -> bool:
+        """True when something is missing for this gap."""
+        return gap.missing_s != 0 and not self._is_after_the_end(gap)
+
+    def _is_after_the_end(self, gap: GapRow) -> bool:
+        last = max((segment.closed for segment in self.segments), default=None)
+        gone = self.session.reason is Reason.STREAM_NOT_FOUND and not self.session.open
+        return gone and last is not None and gap.ended > last
 
     @property
     def coverage(self) -> float:

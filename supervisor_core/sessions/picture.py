@@ -17,7 +17,7 @@ _KINDS = {
 
 def picture_of(account: Account) -> bytes:
     """A PNG of the segments by what they show, and of the gaps that lack something."""
-    gaps = [gap for gap in account.gaps if gap.missing_s != 0]
+    gaps = [gap for gap in account.gaps if account.lacks(gap)]
     bars = [Bar(gap.started.timestamp(), gap.ended.timestamp(), Kind.MISSING) for gap in gaps]
     before: datetime | None = None
     for segment in account.segments:
