@@ -127,6 +127,7 @@ def test_a_recorder_that_is_killed_is_followed_without_a_loss(studio: Studio) ->
         assert interrupt(studio.store, found.session, Reason.RECORDER_DIED)
         assert studio.session(key).state is State.INTERRUPTED
         assert studio.pipeline().record(key).state is State.RECORDED
+    studio.pipeline().join_recording(key)  # lists what the killed one had closed and not told
     whole(studio.numbers(key), 40)
     with studio.store.read() as connection:
         (gap,) = account_of(connection, key).gaps
