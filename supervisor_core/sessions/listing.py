@@ -3,7 +3,6 @@
 A recorder that was killed leaves a segment half written, or closed and not yet in the list.
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from supervisor_core.pipeline.context import Context
@@ -13,7 +12,7 @@ from supervisor_core.recording.inspection import Inspected
 from supervisor_core.recording.progress import State as Picture
 from supervisor_core.recording.segment_file import SUFFIX, Ending, Folder, salvage
 from supervisor_core.sessions.beginning import folder_of
-from supervisor_core.sessions.scribe import number_of
+from supervisor_core.sessions.scribe import number_of, segment_row
 from supervisor_core.store import segments
 from supervisor_core.store.recordings import Session
 from supervisor_core.store.segments import SegmentRow
@@ -45,21 +44,9 @@ def _list_missing(context: Context, session: Session, folder: Path) -> None:
 
 
 def _inspected(context: Context, session: Session, path: Path) -> SegmentRow:
-    seen, status = _inspect(context, path), path.stat()
-    return SegmentRow(
-        intake=session.intake,
-        number=number_of(path),
-        path=context.home.relative(path),
-        frames=seen.frames,
-        first_s=seen.first_s,
-        last_s=seen.last_s,
-        size_bytes=status.st_size,
-        ending=Ending.SALVAGED,
-        picture=Picture.OK,
-        reason=seen.reason,
-        signature=seen.signature,
-        closed=datetime.fromtimestamp(status.st_mtime, UTC),
-    )
+    seen = _inspect(context, path)
+    ending, picture = Ending.SALVAGED, Picture.OK
+    return segment_row(session, context.home, path, seen, ending=ending, picture=picture)
 
 
 def _inspect(context: Context, path: Path) -> Inspected:

@@ -16,8 +16,11 @@ from typing import Self
 from supervisor_core.home import Home
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.recording.gaps import Gap
+from supervisor_core.recording.inspection import Inspected
 from supervisor_core.recording.listening import Beat
+from supervisor_core.recording.progress import State
 from supervisor_core.recording.results import Segment
+from supervisor_core.recording.segment_file import Ending
 from supervisor_core.store import Store, recordings, segments
 from supervisor_core.store.database import Connection
 from supervisor_core.store.recordings import Asked, Session
@@ -58,12 +61,19 @@ class Scribe:
         self._over.set()
         self._news.set()
         self._thread.join()
-        with suppress(Failed) if kind else nullcontext():
+        with suppress(Failed, OSError) if kind else nullcontext():
             self._write()
 
     def closed(self, segment: Segment) -> None:
         """A segment is closed and decoded."""
-        row = segment_row(self._held, self._home, segment)
+        row = segment_row(
+            self._held,
+            self._home,
+            segment.closed.path,
+            segment.inspected,
+            ending=segment.closed.ending,
+            picture=segment.state,
+        )
         self._add(lambda connection: segments.add_segment(connection, row))
 
     def gap(self, gap: Gap) -> None:
@@ -90,12 +100,12 @@ class Scribe:
             self._news.clear()
             try:
                 self._write()
-            except Failed:
+            except (Failed, OSError):
                 self._over.wait(_AGAIN_S)
                 self._news.set()
 
     def _write(self) -> None:
-        """Writes what is known by now; raises `Failed` as the store does, and loses nothing."""
+        """Writes what is known by now; raises as the store does, and loses nothing."""
         with self._lock:
             deeds, beat = list(self._deeds), self._beat
         if self.lost or not (deeds or beat):
@@ -123,9 +133,11 @@ class Scribe:
         return found.asked
 
 
-def segment_row(held: Session, home: Home, segment: Segment) -> SegmentRow:
-    """A closed segment as the store holds it."""
-    path, seen = segment.closed.path, segment.inspected
+def segment_row(
+    held: Session, home: Home, path: Path, seen: Inspected, *, ending: Ending, picture: State
+) -> SegmentRow:
+    """A closed and decoded segment as the store holds it."""
+    status = path.stat()
     return SegmentRow(
         intake=held.intake,
         number=number_of(path),
@@ -133,12 +145,12 @@ def segment_row(held: Session, home: Home, segment: Segment) -> SegmentRow:
         frames=seen.frames,
         first_s=seen.first_s,
         last_s=seen.last_s,
-        size_bytes=segment.closed.size_bytes,
-        ending=segment.closed.ending,
-        picture=segment.state,
+        size_bytes=status.st_size,
+        ending=ending,
+        picture=picture,
         reason=seen.reason,
         signature=seen.signature,
-        closed=_moment(path.stat().st_mtime),
+        closed=_moment(status.st_mtime),
     )
 
 
