@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from supervisor_core.library.near import NEAR_MAX, columns_of, distances
-from supervisor_core.library.pdq import HASH_BITS, QUALITY_MIN
-from supervisor_core.library.video_pdq import STEP_S, VideoFingerprint
+from supervisor_core.enrichment.near import NEAR_MAX, columns_of, distances
+from supervisor_core.enrichment.pdq import HASH_BITS, QUALITY_MIN
+from supervisor_core.enrichment.video_pdq import STEP_S, VideoFingerprint
 
 # A clip shorter than this has too few samples to be told from a picture that looks like the film.
 CLIP_MIN_S = 2.0

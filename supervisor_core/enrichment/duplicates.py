@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from supervisor_core.library.near import Near
+from supervisor_core.enrichment.near import Near
 
 
 class Likeness(StrEnum):

@@ -6,7 +6,7 @@ In a WebP all of these stand as one JSON object in the comment of EXIF.
 from collections.abc import Mapping
 from typing import Any
 
-from supervisor_core.library.prompt import (
+from supervisor_core.enrichment.prompt import (
     Prompt,
     Tool,
     json_of,
@@ -16,7 +16,7 @@ from supervisor_core.library.prompt import (
     whole_of,
     word_of,
 )
-from supervisor_core.library.texts import USER_COMMENT
+from supervisor_core.enrichment.texts import USER_COMMENT
 
 _CHARACTERS_MAX = 100
 

@@ -15,7 +15,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from supervisor_core.library.pdq import HASH_BYTES, Pixels, fingerprint_of
+from supervisor_core.enrichment.pdq import HASH_BYTES, Pixels, fingerprint_of
 from supervisor_core.media.container import open_container, packets, picture_stream
 from supervisor_core.media.damage import damaged
 from supervisor_core.media.frames import samples_of

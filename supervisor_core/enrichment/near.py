@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from supervisor_core.library.pdq import HASH_BYTES, Fingerprint
+from supervisor_core.enrichment.pdq import HASH_BYTES, Fingerprint
 
 # Measured in docs/library.md: crops of 5 % lie below, unrelated pictures begin at 94.
 NEAR_MAX = 72

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from picture_builders import cropped, painted, recompressed, scaled, signed
 
-from supervisor_core.library.duplicates import Likeness, Member, exact_groups, near_groups
-from supervisor_core.library.near import (
+from supervisor_core.enrichment.duplicates import Likeness, Member, exact_groups, near_groups
+from supervisor_core.enrichment.near import (
     NEAR_MAX,
     HashIndex,
     Near,
@@ -18,7 +18,7 @@ from supervisor_core.library.near import (
     distances,
     near_pairs,
 )
-from supervisor_core.library.pdq import Fingerprint, distance, fingerprint_of
+from supervisor_core.enrichment.pdq import Fingerprint, distance, fingerprint_of
 from supervisor_core.media.stills import read_still
 
 # What Facebook's own program says of these pictures: hash, and hash of the mirror image.

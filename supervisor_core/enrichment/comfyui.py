@@ -7,14 +7,14 @@ and from its positive and negative inputs to the nodes that hold text.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from supervisor_core.library.comfyui_graph import (
+from supervisor_core.enrichment.comfyui_graph import (
     Graph,
     Node,
     executed_graph,
     saved_graph,
     upstream,
 )
-from supervisor_core.library.prompt import (
+from supervisor_core.enrichment.prompt import (
     Prompt,
     Tool,
     real_of,

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from supervisor_core.library import automatic1111, comfyui, fooocus, invokeai, novelai
-from supervisor_core.library.prompt import Flaw, Prompt
-from supervisor_core.library.texts import Texts, texts_of
+from supervisor_core.enrichment import automatic1111, comfyui, fooocus, invokeai, novelai
+from supervisor_core.enrichment.prompt import Flaw, Prompt
+from supervisor_core.enrichment.texts import Texts, texts_of
 from supervisor_core.reasons import Failed, Reason
 
 # Those that name themselves come before those that are told by their form alone.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from supervisor_core.library.prompt import (
+from supervisor_core.enrichment.prompt import (
     Prompt,
     Tool,
     json_of,

@@ -7,8 +7,8 @@ import pytest
 from media_builders import write_sound, write_video
 from picture_builders import cropped, painted, panned, scaled
 
-from supervisor_core.library.clips import ClipFinder, Found, find_clip
-from supervisor_core.library.video_pdq import (
+from supervisor_core.enrichment.clips import ClipFinder, Found, find_clip
+from supervisor_core.enrichment.video_pdq import (
     STEP_S,
     Sampler,
     VideoFingerprint,

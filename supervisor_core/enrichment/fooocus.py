@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from supervisor_core.library import automatic1111
-from supervisor_core.library.prompt import (
+from supervisor_core.enrichment import automatic1111
+from supervisor_core.enrichment.prompt import (
     Prompt,
     Tool,
     json_of,
@@ -19,7 +19,7 @@ from supervisor_core.library.prompt import (
     whole_of,
     word_of,
 )
-from supervisor_core.library.texts import MAKER_NOTE, USER_COMMENT
+from supervisor_core.enrichment.texts import MAKER_NOTE, USER_COMMENT
 
 _OWN_SETTING = re.compile(r"\bVersion: Fooocus")
 

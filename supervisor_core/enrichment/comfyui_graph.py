@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from supervisor_core.library.prompt import json_of
+from supervisor_core.enrichment.prompt import json_of
 
 NODES_MAX = 5_000
 _INPUTS_MAX = 500

@@ -7,7 +7,7 @@ The positive prompt, a line that begins `Negative prompt:`, and a last line of s
 import re
 from collections.abc import Mapping
 
-from supervisor_core.library.prompt import (
+from supervisor_core.enrichment.prompt import (
     Prompt,
     Tool,
     real_of,
@@ -16,7 +16,7 @@ from supervisor_core.library.prompt import (
     whole_of,
     word_of,
 )
-from supervisor_core.library.texts import USER_COMMENT
+from supervisor_core.enrichment.texts import USER_COMMENT
 
 _NEGATIVE = "\nNegative prompt:"
 _SETTINGS = "\nSteps: "

@@ -13,8 +13,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from supervisor_core.library import exif_texts
-from supervisor_core.library.prompt import Flaw
+from supervisor_core.enrichment import exif_texts
+from supervisor_core.enrichment.prompt import Flaw
 from supervisor_core.media.files import open_regular
 from supervisor_core.reasons import Failed, Reason
 
