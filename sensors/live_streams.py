@@ -6,7 +6,6 @@ side. One that hangs costs its own limit and nobody else's.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import dagster as dg
 
@@ -76,10 +75,9 @@ def look(settings: Settings, idle: dict[str, Stream]) -> list[str]:
 def _is_live(settings: Settings, stream: Stream) -> bool:
     # What opens streams takes a while to import, and most installations have none.
     from supervisor_core.recording.probing import Liveness, probe
-    from supervisor_core.recording.source import Opening
+    from supervisor_core.recording.results import opening_of
 
-    opening = Opening(stream.address, settings.allowed_host_names)
-    opening = replace(opening, proxies=stream.proxies[:1], quality=stream.quality)
+    opening = opening_of(stream.address, settings, stream.proxies, stream.quality)
     try:
         return probe(opening, settings.recording_probe_s) is Liveness.LIVE
     except Failed:

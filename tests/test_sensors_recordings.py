@@ -1,5 +1,6 @@
 """The sensors for live streams, stuck segments and the library, over real stores and streams."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 from hls_server import GROUP, Live, counting
+from proxy_server import Proxy
 from session_parts import QUICK, STREAM, Studio, configure
+from storage_parts import free_port
 
 from resources import StoreResource
 from sensors.live_streams import live_streams_of
@@ -84,6 +87,29 @@ def test_a_stream_that_is_live_is_recorded_once(
     assert studio.session(request.partition_key).state is State.WAITING  # type: ignore[arg-type]
     assert live.url not in str(request)
     assert not look_for_live(studio, instance).run_requests
+
+
+def test_a_stream_is_looked_at_as_it_is_recorded_with_the_plugins_of_the_operator(
+    studio: Studio, instance: dg.DagsterInstance, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins = Path(__file__).with_name("streamlink_plugins")
+    monkeypatch.setenv("SUPERVISOR_RECORDING_PLUGINS_FOLDER", str(plugins))
+    configure(studio.home.root, live, url=f"{live.url.rpartition('/')[0]}/channel/master")
+    assert look_for_live(studio, instance).run_requests
+    assert "/live.m3u8" in live.asked
+    assert not any(path.startswith("/channel") for path in live.asked)
+
+
+def test_a_stream_is_looked_at_through_the_next_proxy_when_the_first_is_dead(
+    studio: Studio, instance: dg.DagsterInstance, live: Live
+) -> None:
+    with Proxy().open() as proxy:
+        ways = [f"http://127.0.0.1:{free_port()}", proxy.url]
+        configure(studio.home.root, live)
+        with (studio.home.root / "streams.toml").open("a") as file:
+            file.write(f"proxies = {json.dumps(ways)}\n")
+        assert look_for_live(studio, instance).run_requests
+        assert proxy.asked
 
 
 @pytest.mark.parametrize("how", ["gone", "ended", "silent"])

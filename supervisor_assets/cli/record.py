@@ -16,7 +16,7 @@ from supervisor_core.recording.gaps import Gap
 from supervisor_core.recording.listening import Beat, Silent
 from supervisor_core.recording.progress import State
 from supervisor_core.recording.recorder import Recorder
-from supervisor_core.recording.results import Recording, Segment, order_of
+from supervisor_core.recording.results import Recording, Segment, opening_of, order_of
 from supervisor_core.recording.segment_file import Ending
 from supervisor_core.recording.source import address_of
 from supervisor_core.settings import Settings
@@ -31,9 +31,9 @@ def run(
     address = address_of(url)
     if address is None:
         raise Usage("The URL must begin with http, https, hls:// or httpstream://.")
-    order = order_of(
-        address, folder.absolute(), Settings.load(), duration_s=duration_s, length_s=length_s
-    )
+    settings = Settings.load()
+    opening = opening_of(address, settings)
+    order = order_of(opening, folder.absolute(), settings, duration_s=duration_s, length_s=length_s)
     recorder = Recorder(order, _Told())
     _end_in_good_order(recorder)
     recording = recorder.run()

@@ -44,23 +44,34 @@ class Order:
     reserve_bytes: int = 0
 
 
+def opening_of(
+    address: str, settings: Settings, proxies: tuple[str, ...] = (), quality: str = "best"
+) -> Opening:
+    """How the settings have an address (see `address_of`) opened, to record it or to look at it."""
+    return Opening(
+        address,
+        settings.allowed_host_names,
+        proxies,
+        quality,
+        settings.recording_plugins_folder,
+        connect_s=settings.fetch_connect_s,
+        silence_s=settings.recording_stall_s,
+    )
+
+
 def order_of(
-    address: str,
+    opening: Opening,
     folder: Path,
     settings: Settings,
     *,
     duration_s: float | None = None,
     length_s: float | None = None,
+    size_bytes: int | None = None,
 ) -> Order:
-    """The order that the settings make of an address (see `address_of`) and a folder."""
-    opening = Opening(
-        address,
-        settings.allowed_host_names,
-        connect_s=settings.fetch_connect_s,
-        silence_s=settings.recording_stall_s,
-        plugins=settings.recording_plugins_folder,
+    """The order that the settings make of an opening and a folder."""
+    limits = Limits(
+        length_s or settings.recording_segment_s, size_bytes or settings.recording_segment_bytes
     )
-    limits = Limits(length_s or settings.recording_segment_s, settings.recording_segment_bytes)
     return Order(
         opening,
         folder,

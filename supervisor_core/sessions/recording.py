@@ -12,7 +12,7 @@ from supervisor_core.pipeline.context import Context
 from supervisor_core.pipeline.places import failed_from
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.recording.recorder import Recorder
-from supervisor_core.recording.results import Order, Recording, order_of
+from supervisor_core.recording.results import Order, Recording, opening_of, order_of
 from supervisor_core.recording.segment_file import SUFFIX, Ending
 from supervisor_core.recording.streams import Stream
 from supervisor_core.sessions.beginning import folder_of, stream_of
@@ -119,20 +119,15 @@ def _outcome(context: Context, held: Session, recording: Recording) -> tuple[Sta
 
 def _order(context: Context, held: Session, stream: Stream, left_s: float) -> Order:
     order = order_of(
-        stream.address,
+        opening_of(stream.address, context.settings, stream.proxies, stream.quality),
         folder_of(context.home, held.intake),
         context.settings,
         duration_s=left_s,
         length_s=stream.segment_length_s,
+        size_bytes=stream.segment_bytes,
     )
-    limits = replace(
-        order.limits, size_bytes=stream.segment_bytes or context.settings.recording_segment_bytes
-    )
-    opening = replace(order.opening, proxies=stream.proxies, quality=stream.quality)
     return replace(
         order,
-        opening=opening,
-        limits=limits,
         name=held.intake,
         last_s=held.moved.timestamp() if held.moved else None,
         after=_before(context, held),
