@@ -18,7 +18,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.recording.source import address_of
+from supervisor_core.recording.source import address_of, is_proxy
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _DAY_S = 86_400.0
@@ -68,6 +68,13 @@ class Stream(BaseModel):
         if address_of(url) is None:
             raise ValueError("no address of a stream")
         return url
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(is_proxy, proxies)):
+            raise ValueError("no address of a proxy")
+        return proxies
 
     @property
     def address(self) -> str:
