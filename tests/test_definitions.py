@@ -1,0 +1,98 @@
+"""What is defined: assets, lineage, limits and checks, and what loading them touches."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from supervisor_assets.cleaned_frames.assets import cleaned_frames
+from supervisor_assets.definitions import definitions_for, defs
+from supervisor_assets.jobs import clean_intake
+from supervisor_assets.thumbnails.assets import thumbnails
+from supervisor_assets.videos.assets import videos
+from supervisor_core.settings import Settings
+
+ASSETS = [videos, cleaned_frames, thumbnails]
+LADDER = ["mask_every_frame", "verify_every_frame", "mask_outside_region", "verify_region"]
+
+
+def test_loading_the_definitions_touches_no_file_and_loads_nothing_native(tmp_path: Path) -> None:
+    script = (
+        "import sys, supervisor_assets.definitions as d; d.defs().get_repository_def()\n"
+        "heavy = {'cv2', 'av', 'onnxruntime', 'rapidocr', 'numpy', 'PIL', 'pydicom'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "SUPERVISOR_HOME"}
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], check=True, cwd=tmp_path, env=environment
+    )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("asset", ASSETS, ids=lambda asset: asset.key.to_user_string())
+def test_an_asset_says_what_it_is(asset: dg.AssetsDefinition) -> None:
+    (spec,) = asset.specs
+    assert spec.group_name == "media"
+    assert spec.owners == ["team:supervisor"]
+    assert spec.kinds
+    assert spec.code_version
+    assert len(spec.description or "") > 60
+    assert spec.partitions_def is not None
+    assert spec.partitions_def.name == "intake"
+
+
+def test_lineage_runs_from_recordings_over_videos_and_cleaned_frames_to_what_hangs_below() -> None:
+    graph = definitions_for("").resolve_asset_graph()
+    children = {
+        key.to_user_string(): {child.to_user_string() for child in graph.get(key).child_keys}
+        for key in graph.get_all_asset_keys()
+    }
+    assert children == {
+        "recordings": {"videos"},
+        "videos": {"cleaned_frames"},
+        "cleaned_frames": {"analyses", "bucket_copies", "library", "thumbnails"},
+        "library": set(),
+        "analyses": set(),
+        "bucket_copies": set(),
+        "canary": set(),
+        "thumbnails": set(),
+    }
+
+
+def test_every_step_that_works_declares_its_limit() -> None:
+    nodes = {node.name: node for node in cleaned_frames.node_def.nodes}
+    for name in LADDER:
+        assert float(nodes[name].tags["supervisor/timeout_s"]) > 0
+        assert float(nodes[name].tags["supervisor/timeout_s_per_media_s"]) > 0
+        setting = nodes[name].tags["supervisor/timeout_setting"]
+        assert setting.removeprefix("SUPERVISOR_").lower() in Settings.model_fields
+    assert float(videos.op.tags["supervisor/timeout_s"]) > 0
+    assert float(thumbnails.op.tags["supervisor/timeout_s"]) > 0
+
+
+def test_two_checks_block_and_each_is_shown_by_itself() -> None:
+    graph = defs().resolve_asset_graph()
+    blocking = {key.name: graph.get(key).blocking for key in graph.asset_check_keys}
+    assert blocking == {
+        "accepted": False,
+        "decodable": False,
+        "frame_count_matches": False,
+        "no_residual_text": True,
+        "no_stray_metadata": True,
+        "anonymized": False,
+        "evidence": False,
+        "service_level": False,
+        "healthy": False,
+        "copied": False,
+        "coverage": False,
+        "gaps": False,
+        "segments_decode": False,
+        "no_stuck_segment": False,
+    }
+
+
+def test_the_job_is_one_run_in_one_process() -> None:
+    assert clean_intake.executor_def is dg.in_process_executor
