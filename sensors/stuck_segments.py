@@ -13,9 +13,8 @@ from sensors.runs import end_dead_runs, last_runs
 from supervisor_assets.jobs import record_stream
 from supervisor_assets.partitions import added
 from supervisor_assets.recordings.checks import evaluation
-from supervisor_assets.requests import run_request
-from supervisor_core.repair import LastRun
-from supervisor_core.sessions.beginning import streams
+from supervisor_assets.requests import repair_request
+from supervisor_core.repair import Cause, LastRun, Repair
 from supervisor_core.sessions.stuck import Found, due, interrupt, look, why_stuck
 from supervisor_core.store import Store
 from supervisor_core.store.recordings import Session
@@ -31,7 +30,7 @@ AT_ONCE = 20
 )
 def stuck_segments(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
     """Interrupts what is stuck, and asks for a run for everything that nobody works on."""
-    opened, settings = store.open_store(), store.settings()
+    opened = store.open_store()
     before = look(opened, opened.home)
     if not before:
         return dg.SensorResult(skip_reason="Nothing is being recorded.")
@@ -39,11 +38,10 @@ def stuck_segments(context: dg.SensorEvaluationContext, store: StoreResource) ->
     if stuck:
         end_dead_runs(context.instance)
     sessions = [one.session for one in (look(opened, opened.home) if stuck else before)]
-    now = opened.now()
     runs = last_runs(
         context.instance, record_stream.name, [s.intake for s in sessions], time.time()
     )
-    wanted = due(sessions, runs, streams(opened.home, settings), now)[:AT_ONCE]
+    wanted = due(sessions, runs, opened.now())[:AT_ONCE]
     return dg.SensorResult(
         run_requests=[_request(one, runs.get(one.intake)) for one in wanted],
         dynamic_partitions_requests=added(one.intake for one in wanted),
@@ -63,8 +61,5 @@ def interrupt_stuck(store: Store, found: list[Found]) -> list[Session]:
 
 
 def _request(session: Session, run: LastRun | None) -> dg.RunRequest:
-    if run is None:
-        return run_request(session.intake, attempt=1)
-    attempt = run.attempt + 1
-    key = f"{session.intake}#{attempt}@{run.run_id[:8]}"
-    return run_request(session.intake, attempt=attempt, run_key=key)
+    attempt, follows = (run.attempt + 1, run.run_id[:8]) if run else (1, "")
+    return repair_request(Repair(session.intake, Cause.UNFINISHED, attempt, follows))

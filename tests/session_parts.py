@@ -8,7 +8,7 @@ from hls_server import GROUP, RATE, Live, numbers_of
 from supervisor_core.deadline import Worker
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import Pipeline
-from supervisor_core.sessions.beginning import begin, stream_of
+from supervisor_core.sessions.beginning import begin, streams
 from supervisor_core.settings import Settings
 from supervisor_core.store import Store, recordings, segments
 from supervisor_core.store.owners import this_process
@@ -54,7 +54,7 @@ class Studio:
         return Pipeline(self.store, self.home, self.settings, self.worker, this_process(owner))
 
     def begin(self) -> IntakeKey:
-        key = begin(self.store, STREAM, stream_of(self.home, self.settings, STREAM))
+        key = begin(self.store, STREAM, streams(self.home, self.settings)[STREAM])
         assert key is not None
         return key
 

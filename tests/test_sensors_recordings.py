@@ -18,7 +18,7 @@ from storage_parts import free_port
 from resources import StoreResource
 from sensors.live_streams import live_streams_of
 from sensors.stuck_segments import stuck_segments
-from supervisor_assets.requests import ATTEMPT_TAG, PARTITION_TAG
+from supervisor_assets.requests import ATTEMPT_TAG, CAUSE_TAG, PARTITION_TAG
 from supervisor_core.states import Recording as State
 from supervisor_core.store import recordings
 from supervisor_core.store.owners import this_process
@@ -217,7 +217,7 @@ def test_what_comes_on_or_runs_is_left_alone(
     assert not look_for_stuck(studio, instance).run_requests
 
 
-def test_a_session_of_a_stream_that_is_not_configured_waits(
+def test_a_session_of_a_stream_that_is_not_configured_any_more_is_concluded(
     studio: Studio, instance: dg.DagsterInstance, live: Live
 ) -> None:
     configure(studio.home.root, live)
@@ -225,8 +225,9 @@ def test_a_session_of_a_stream_that_is_not_configured_waits(
     ago = studio.store.now() - timedelta(hours=1)
     put(studio, session, updated=ago)
     (studio.home.root / "streams.toml").write_text("", "utf-8")
-    assert not look_for_stuck(studio, instance).run_requests
-    configure(studio.home.root, live)
     (request,) = look_for_stuck(studio, instance).run_requests or []
     assert request.partition_key == session.intake
+    assert request.tags[CAUSE_TAG] == "unfinished"
     assert STREAM not in str(request)
+    assert studio.pipeline().record(session.intake).state is State.FAILED
+    assert not look_for_stuck(studio, instance).run_requests

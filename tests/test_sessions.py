@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from session_parts import STREAM, Studio, configure
 from supervisor_core.keys import RECORDING_SOURCE, IntakeKey
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.sessions.account import account_of
-from supervisor_core.sessions.beginning import begin, stream_of
+from supervisor_core.sessions.beginning import begin, streams
 from supervisor_core.sessions.stuck import SILENT_S, Found, due, interrupt, look, why_stuck
 from supervisor_core.states import Arrival, Cleaning
 from supervisor_core.states import Recording as State
@@ -95,7 +96,7 @@ def test_only_one_session_of_a_stream_is_open(studio: Studio) -> None:
     with Live(counting(GROUP)).open() as live:
         configure(studio.home.root, live)
         first = studio.begin()
-        stream = stream_of(studio.home, studio.settings, STREAM)
+        stream = streams(studio.home, studio.settings)[STREAM]
         assert begin(studio.store, STREAM, stream) is None
         studio.pipeline().record(first)
         second = begin(studio.store, STREAM, stream)
@@ -192,6 +193,73 @@ def test_a_stream_that_was_never_there_fails(studio: Studio) -> None:
     assert (session.state, session.reason) == (State.FAILED, Reason.STREAM_NOT_FOUND)
 
 
+def put(studio: Studio, key: IntakeKey, **changes: object) -> None:
+    """Changes what the store says of a session."""
+    with studio.store.write() as connection:
+        found = recordings.require(connection, key)
+        recordings.save(connection, [replace(found, **changes)], studio.store.now())  # type: ignore[arg-type]
+
+
+def leave_a_segment(studio: Studio, key: IntakeKey, live: Live) -> None:
+    """A recorder was killed after it had closed a segment, and before it could tell."""
+    folder = studio.home.recordings / key
+    folder.mkdir()
+    (folder / f"{key}_000001.ts").write_bytes(live.segments[0])
+
+
+def test_a_session_lacks_the_time_in_which_nobody_recorded_it(studio: Studio) -> None:
+    with Live(counting(GROUP)).open() as live:
+        configure(studio.home.root, live, session_s=600)
+        key = studio.begin()
+    started = studio.store.now() - timedelta(hours=1)
+    moved, over = started + timedelta(seconds=100), started + timedelta(seconds=600)
+    put(studio, key, started=started, moved=moved, state=State.INTERRUPTED)
+    assert studio.pipeline().record(key).state is State.RECORDED
+    with studio.store.read() as connection:
+        account = account_of(connection, key)
+    (gap,) = account.gaps
+    assert (gap.started, gap.ended, gap.reason) == (moved, over, Reason.RECORDER_DIED)
+    assert account.missing_s == 500
+    assert account.coverage == 0
+
+
+def test_a_session_of_a_stream_that_is_not_configured_any_more_is_handed_over(
+    studio: Studio,
+) -> None:
+    with Live(counting(GROUP)).open() as live:
+        configure(studio.home.root, live)
+        key = studio.begin()
+        leave_a_segment(studio, key, live)
+    (studio.home.root / "streams.toml").write_text("", "utf-8")
+    work = studio.pipeline()
+    session = work.record(key)
+    assert (session.state, session.reason) == (State.RECORDED, Reason.CANCELLED)
+    work.join_recording(key)
+    (file,) = work.validate_recording(key)
+    account = work.hand_over_recording(key)
+    assert account.session.state is State.HANDED_OVER
+    assert (file.proven, file.frames) == (True, GROUP)
+    assert not list((studio.home.recordings / key).glob("*.ts"))  # nobody goes on after it
+
+
+def test_a_session_without_a_stream_or_media_fails(studio: Studio) -> None:
+    with Live(counting(GROUP)).open() as live:
+        configure(studio.home.root, live)
+        key = studio.begin()
+    (studio.home.root / "streams.toml").write_text("", "utf-8")
+    session = studio.pipeline().record(key)
+    assert (session.state, session.reason) == (State.FAILED, Reason.CANCELLED)
+
+
+def test_a_stream_that_is_gone_fails_no_session_that_has_segments(studio: Studio) -> None:
+    with Live(counting(GROUP), status=404).open() as live:
+        configure(studio.home.root, live)
+        key = studio.begin()
+        leave_a_segment(studio, key, live)
+        session = studio.pipeline().record(key)
+    assert (session.state, session.reason) == (State.RECORDED, Reason.STREAM_NOT_FOUND)
+
+
 def test_a_stream_that_goes_away_for_good_lacks_nothing_after_its_end(studio: Studio) -> None:
     with Live(counting(GROUPS * GROUP), step=4, ends=False, stop_at=GROUPS).open() as live:
         configure(studio.home.root, live)
@@ -277,7 +345,7 @@ def test_a_stopped_process_is_ended_and_its_session_is_not_complete(studio: Stud
         assert recorder.wait(10) == -signal.SIGKILL
     assert studio.session(key).state is State.INTERRUPTED
     (found,) = look(studio.store, studio.home)
-    assert due([found.session], {}, {STREAM}, studio.store.now() + timedelta(minutes=1))
+    assert due([found.session], {}, studio.store.now() + timedelta(minutes=1))
 
 
 @pytest.fixture

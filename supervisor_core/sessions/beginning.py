@@ -5,7 +5,6 @@ from pathlib import Path
 
 from supervisor_core.home import Home
 from supervisor_core.keys import RECORDING_SOURCE, Fingerprint, IntakeKey, intake_key
-from supervisor_core.reasons import Failed, Reason
 from supervisor_core.recording.streams import Stream, load_streams
 from supervisor_core.settings import Settings
 from supervisor_core.store import Store, arrivals, recordings
@@ -23,14 +22,6 @@ def streams_file(home: Home, settings: Settings) -> Path:
 def streams(home: Home, settings: Settings) -> dict[str, Stream]:
     """The configured streams by name; raises `Failed(BAD_CONFIGURATION)`."""
     return load_streams(streams_file(home, settings))
-
-
-def stream_of(home: Home, settings: Settings, name: str) -> Stream:
-    """One configured stream; raises `Failed(BAD_CONFIGURATION)` when there is none of this name."""
-    found = streams(home, settings).get(name)
-    if found is None:
-        raise Failed(Reason.BAD_CONFIGURATION, setting="streams", stream=name)
-    return found
 
 
 def folder_of(home: Home, intake: str) -> Path:

@@ -5,6 +5,7 @@ stopped it, interrupted when anything else did, and then another run goes on wit
 """
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from supervisor_core.keys import IntakeKey
@@ -15,11 +16,12 @@ from supervisor_core.recording.recorder import Recorder
 from supervisor_core.recording.results import Order, Recording, opening_of, order_of
 from supervisor_core.recording.segment_file import SUFFIX, Ending
 from supervisor_core.recording.streams import Stream
-from supervisor_core.sessions.beginning import folder_of, stream_of
+from supervisor_core.sessions.beginning import folder_of, streams
 from supervisor_core.sessions.scribe import Scribe
 from supervisor_core.states import Recording as State
 from supervisor_core.store import recordings, segments
 from supervisor_core.store.recordings import Asked, Session
+from supervisor_core.store.segments import GapRow
 
 _OVER = frozenset({Ending.ENDED, Ending.DURATION, Ending.CANCELLED})
 _GONE = frozenset({Ending.NOT_FOUND, Ending.FORBIDDEN})
@@ -29,16 +31,17 @@ _JOINS_S = 600.0  # a session that begins so soon after the last one goes on whe
 def record(context: Context, intake: IntakeKey) -> Session:
     """Records until the session is over, and returns it; one that is over already stays as it is.
 
-    Raises `Failed`: UNKNOWN_INTAKE, ITEM_BUSY while another process records it, BAD_CONFIGURATION
-    for a stream that is not configured any more, LEASE_LOST when another took it over, and what
-    `Recorder.run` raises. The session is interrupted then, and what was recorded stays.
+    A session of a stream that is not configured any more is over. Raises `Failed`: UNKNOWN_INTAKE,
+    ITEM_BUSY while another process records it, BAD_CONFIGURATION, LEASE_LOST when another took it
+    over, and what `Recorder.run` raises. The session is interrupted then, and what was recorded
+    stays.
     """
     held = _take(context, intake)
     if held.state is not State.RUNNING:
         return held
     try:
-        stream = stream_of(context.home, context.settings, held.stream)
-        ended = _record(context, held, stream)
+        stream = streams(context.home, context.settings).get(held.stream)
+        ended = _record(context, held, stream) if stream else _given_up(context, held)
     except Failed as failed:
         _put_down(context, held, State.INTERRUPTED, failed.reason)
         raise
@@ -80,9 +83,13 @@ def _take(context: Context, intake: IntakeKey) -> Session:
 
 
 def _record(context: Context, held: Session, stream: Stream) -> tuple[State, Reason | None]:
-    left_s = stream.session_s - (context.now() - held.started).total_seconds()
-    if left_s <= 0 or held.asked is Asked.STOP:
-        return State.RECORDED, Reason.CANCELLED if held.asked else None
+    if held.asked is Asked.STOP:
+        return _given_up(context, held)
+    over = held.started + timedelta(seconds=stream.session_s)
+    left_s = (over - context.now()).total_seconds()
+    if left_s <= 0:
+        _missed(context, held, over)
+        return State.RECORDED, None
     wishes = _Wishes()
     with Scribe(context.store, context.home, held, wishes.heed) as scribe:
         recorder = Recorder(_order(context, held, stream, left_s), scribe)
@@ -91,6 +98,25 @@ def _record(context: Context, held: Session, stream: Stream) -> tuple[State, Rea
     if scribe.lost:
         raise Failed(Reason.LEASE_LOST)
     return _outcome(context, held, recording)
+
+
+def _given_up(context: Context, held: Session) -> tuple[State, Reason]:
+    """What becomes of a session that nobody wants recorded any more."""
+    return State.RECORDED if _anything(context, held) else State.FAILED, Reason.CANCELLED
+
+
+def _missed(context: Context, held: Session, over: datetime) -> None:
+    """Lists what a session lacks whose time passed while nobody recorded it."""
+    start = held.moved or held.started
+    if start < over:
+        with context.store.write() as connection:
+            gap = GapRow(held.intake, start, over, Reason.RECORDER_DIED, None)
+            segments.add_gap(connection, gap)
+
+
+def _anything(context: Context, held: Session) -> bool:
+    folder = folder_of(context.home, held.intake)
+    return any(folder.glob(f"*{SUFFIX}*"))
 
 
 class _Wishes:
@@ -112,9 +138,7 @@ def _outcome(context: Context, held: Session, recording: Recording) -> tuple[Sta
         return State.RECORDED, recording.reason
     if recording.ending not in _GONE:  # a full disk: the stream may well go on
         raise Failed(recording.reason or Reason.RECORDER_DIED)
-    with context.store.read() as connection:
-        anything = bool(segments.segments_of(connection, held.intake))
-    return State.RECORDED if anything else State.FAILED, recording.reason
+    return State.RECORDED if _anything(context, held) else State.FAILED, recording.reason
 
 
 def _order(context: Context, held: Session, stream: Stream, left_s: float) -> Order:

@@ -7,7 +7,7 @@ folder, the sources it opens. What is stuck is interrupted, and never by that co
 import os
 import signal
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -99,22 +99,17 @@ def end_process(owner: str) -> None:
 
 
 def due(
-    sessions: Iterable[Session],
-    runs: Mapping[IntakeKey, LastRun],
-    configured: Collection[str],
-    now: datetime,
+    sessions: Iterable[Session], runs: Mapping[IntakeKey, LastRun], now: datetime
 ) -> list[Session]:
     """Which sessions need a run now: nobody records them, or nobody has handed them over.
 
     The longer media have stayed away, the longer the wait behind the last run: from 2 s to 5 min.
     """
-    return [one for one in sessions if _is_due(one, runs.get(one.intake), configured, now)]
+    return [one for one in sessions if _is_due(one, runs.get(one.intake), now)]
 
 
-def _is_due(
-    session: Session, run: LastRun | None, configured: Collection[str], now: datetime
-) -> bool:
-    if session.state is State.RUNNING or (session.open and session.stream not in configured):
+def _is_due(session: Session, run: LastRun | None, now: datetime) -> bool:
+    if session.state is State.RUNNING:
         return False
     if run is None:
         return (now - session.updated).total_seconds() >= _GRACE_S
