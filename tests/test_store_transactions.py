@@ -118,6 +118,13 @@ def test_a_store_of_a_later_version_is_not_touched(tmp_path: Path) -> None:
     assert caught.value.facts["store_version"] == 99
 
 
+def test_a_migration_that_comes_after_one_of_a_higher_number_is_made(tmp_path: Path) -> None:
+    with open_store(tmp_path).write() as connection:
+        connection.execute("DROP TABLE breaker")
+        connection.execute("DELETE FROM migration WHERE version = 2")
+    assert count(open_store(tmp_path), "breaker") == 0
+
+
 OPEN = """
 import sys
 from pathlib import Path

@@ -3,7 +3,7 @@
 import re
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -60,18 +60,20 @@ class Database:
             self._ledger.count(number)
 
     def prepare(self) -> None:
-        """Makes the file, or brings its tables up to date; safe to call from many processes."""
+        """Makes the file, or brings its tables up to date; safe to call from many processes.
+
+        What is missing is made in the order of its number, also below one that is there: numbers
+        are given out when a change is begun, not when it is finished.
+        """
         wanted = _migrations(self.name)
-        newest = max(wanted)
         if self.path.exists():
             with self.read() as connection:
-                if self._version(connection, newest) == newest:
+                if not self._missing(connection, wanted):
                     return
         else:
             self._make()
         with self.write() as connection:
-            current = self._version(connection, newest)
-            for version in range(current + 1, newest + 1):
+            for version in self._missing(connection, wanted):
                 connection.execute(wanted[version])
                 connection.execute("INSERT INTO migration VALUES (?)", [version])
 
@@ -96,12 +98,15 @@ class Database:
     def _ledger(self) -> Ledger:
         return Ledger(self.path.with_suffix(".count"))
 
-    def _version(self, connection: Connection, newest: int) -> int:
-        row = connection.execute("SELECT coalesce(max(version), 0) FROM migration").fetchone()
-        version = int(row[0]) if row else 0
-        if version > newest:
-            raise Failed(Reason.BAD_CONFIGURATION, store_version=version, known_version=newest)
-        return version
+    def _missing(self, connection: Connection, wanted: Mapping[int, str]) -> list[int]:
+        """Which migrations the file has not had, in order."""
+        rows = connection.execute("SELECT version FROM migration").fetchall()
+        had = {int(row[0]) for row in rows}
+        if newer := had - wanted.keys():
+            raise Failed(
+                Reason.BAD_CONFIGURATION, store_version=max(newer), known_version=max(wanted)
+            )
+        return sorted(wanted.keys() - had)
 
     @contextmanager
     def _locked(self, *, shared: bool) -> Iterator[None]:
