@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from supervisor_core.journal import note
+from supervisor_core.keys import media_id
 from supervisor_core.reasons import Reason
 from supervisor_core.store.database import Connection
 from supervisor_core.store.rows import ROWS, fetch, given, insert, keys, reason_of
@@ -82,6 +84,27 @@ def close_all(connection: Connection, closed: Sequence[Attempt]) -> None:
         " ended = given.ended, outcome = given.outcome, reason = given.reason,"
         " seconds = given.seconds",
         given(shape, [vars(attempt) for attempt in closed]),
+    )
+    for attempt in closed:
+        _note(attempt)
+
+
+def _note(attempt: Attempt) -> None:
+    note(
+        {
+            "time": attempt.ended,
+            "event": "attempt",
+            "step": attempt.step,
+            "level": attempt.level,
+            "outcome": attempt.outcome,
+            "error": attempt.reason,
+            "seconds": attempt.seconds,
+            "media": attempt.media and media_id(attempt.media),
+            "intake": attempt.intake,
+            "ordinal": attempt.ordinal,
+            "attempt": attempt.id,
+            "owner": attempt.owner,
+        }
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from supervisor_core.journal import note
 from supervisor_core.reasons import Fact
 from supervisor_core.store.database import Connection
 from supervisor_core.store.rows import fetch, insert
@@ -43,6 +44,8 @@ def write(connection: Connection, who: str, deeds: Sequence[Deed], now: datetime
         for deed in deeds
     ]
     insert(connection, "audit", _SHAPE, rows)
+    for deed in deeds:
+        note({"time": now, "event": deed.verb, "subject": deed.subject, "who": who})
 
 
 def of_subject(connection: Connection, subject: str) -> list[Deed]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from supervisor_core.journal import note
 from supervisor_core.keys import IntakeKey
 from supervisor_core.reasons import Reason
 from supervisor_core.recording.progress import State as Picture
@@ -124,6 +125,8 @@ def add_gap(connection: Connection, gap: GapRow) -> None:
         " WHEN NOT MATCHED THEN INSERT BY NAME",
         given(_GAP, [vars(gap)]),
     )
+    said = {"time": gap.ended, "event": "gap", "error": gap.reason, "since": gap.started}
+    note(said | {"intake": gap.intake, "missing_s": gap.missing_s})
 
 
 def keep_files(connection: Connection, intake: str, files: Sequence[RecordedFile]) -> None:

@@ -4,11 +4,13 @@ A connection lives for one transaction; whatever computes happens outside. No tr
 files, since DuckDB commits one at a time: what must not be lost goes to the restricted file first.
 """
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 
 from supervisor_core.clock import Clock, utc_now
 from supervisor_core.home import Home
+from supervisor_core.journal import Journal, noting
 from supervisor_core.settings import Settings
 from supervisor_core.store.database import Connection, Database
 from supervisor_core.store.instance import Plain
@@ -28,6 +30,7 @@ class Store:
         )
         self._main.prepare()
         self._restricted_ready = False
+        self._journal = Journal(home.logs)
 
     def now(self) -> datetime:
         """The present moment by the store's clock."""
@@ -37,9 +40,15 @@ class Store:
         """A read-only connection to the main file under the shared lock."""
         return self._main.read()
 
-    def write(self) -> AbstractContextManager[Connection]:
-        """One transaction on the main file under the exclusive lock; exceptions roll it back."""
-        return self._main.write()
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction on the main file under the exclusive lock; exceptions roll it back.
+
+        What was noted in it (`journal.note`) is written to the journal once it is in the store.
+        """
+        with noting() as events, self._main.write() as connection:
+            yield connection
+        self._journal.write(events)
 
     def restricted(self) -> AbstractContextManager[Connection]:
         """One transaction on the encrypted file under its own exclusive lock."""
