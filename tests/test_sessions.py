@@ -64,7 +64,7 @@ def test_a_session_is_recorded_joined_and_handed_over(studio: Studio) -> None:
     assert (wish.verb, wish.subject) == (Verb.INGEST, key)
     assert account.coverage == 1.0
     assert not account.gaps
-    assert not list((studio.home.recordings / key).glob("*.ts"))
+    assert left_of(studio, key) == [studio.home.absolute(account.segments[-1].path)]
     with studio.store.read() as connection:
         header = arrivals.find_intake(connection, key)
         (arrival,) = arrivals.arrivals_of(connection, key)
@@ -73,6 +73,54 @@ def test_a_session_is_recorded_joined_and_handed_over(studio: Studio) -> None:
     assert arrival.state is Arrival.SEEN
     assert work.import_items(key).imported == 1
     assert not list((studio.home.recordings / key).rglob("*.mp4"))
+
+
+def left_of(studio: Studio, key: IntakeKey) -> list[Path]:
+    """The segments that still lie in a session's folder."""
+    return sorted((studio.home.recordings / key).glob("*.ts"))
+
+
+def roll_over(studio: Studio, key: IntakeKey) -> list[int]:
+    """Records, joins, proves and hands over one session; returns the numbers of its frames."""
+    work = studio.pipeline()
+    assert work.record(key).state is State.RECORDED
+    numbers = studio.numbers(key)
+    for step in (work.join_recording, work.validate_recording):
+        step(key)
+    assert work.hand_over_recording(key).session.state is State.HANDED_OVER
+    return numbers
+
+
+def test_the_next_session_goes_on_where_the_last_one_ended(studio: Studio) -> None:
+    """Meanwhile the playlist goes on by more than a player would reach back."""
+    with Live(counting(30 * GROUP), step=0, published=3).open() as live:
+        configure(studio.home.root, live, session_s=1.0)
+        first = studio.begin()
+        live.step = 1
+        numbers = roll_over(studio, first)
+        (tail,) = left_of(studio, first)
+        live.published, live.step = live.published + 12, 8
+        configure(studio.home.root, live)
+        second = studio.begin()
+        numbers += roll_over(studio, second)
+    whole(numbers, 30)
+    assert not tail.exists()
+    assert len(left_of(studio, second)) == 1
+    with studio.store.read() as connection:
+        assert account_of(connection, second).missing_s == 0
+
+
+def test_a_session_that_failed_in_between_leaves_no_tail_behind(studio: Studio) -> None:
+    with Live(counting(4 * GROUP), published=4).open() as live:
+        configure(studio.home.root, live)
+        first = studio.begin()
+        roll_over(studio, first)
+        live.status = 404
+        assert studio.pipeline().record(studio.begin()).state is State.FAILED
+        assert left_of(studio, first)
+        live.status = 200
+        roll_over(studio, studio.begin())
+    assert not left_of(studio, first)
 
 
 def test_each_step_may_be_made_again(studio: Studio) -> None:

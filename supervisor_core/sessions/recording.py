@@ -150,25 +150,27 @@ def _order(context: Context, held: Session, stream: Stream, left_s: float) -> Or
         length_s=stream.segment_length_s,
         size_bytes=stream.segment_bytes,
     )
-    return replace(
-        order,
-        name=held.intake,
-        last_s=held.moved.timestamp() if held.moved else None,
-        after=_before(context, held),
-    )
+    after, ended = _before(context, held)
+    last = held.moved or ended
+    return replace(order, name=held.intake, last_s=last.timestamp() if last else None, after=after)
 
 
-def _before(context: Context, held: Session) -> Path | None:
-    """The last segment of the stream's session before, when this one follows it closely."""
+def _before(context: Context, held: Session) -> tuple[Path | None, datetime | None]:
+    """The last segment of the stream's session before, when this one follows it closely.
+
+    With it comes when media came last, if that session ended because its time was over: what came
+    between the two is wanted as well, and missing where the playlist does not reach back to it.
+    """
     with context.store.read() as connection:
         before = recordings.before(connection, held)
         rows = segments.segments_of(connection, before.intake) if before else []
     if before is None or not before.ended or not rows:
-        return None
-    if (held.started - before.ended).total_seconds() > _JOINS_S:
-        return None
+        return None, None
     path = context.home.absolute(rows[-1].path)
-    return path if path.suffix == SUFFIX and path.is_file() else None
+    closely = (held.started - before.ended).total_seconds() <= _JOINS_S
+    if not closely or path.suffix != SUFFIX or not path.is_file():
+        return None, None
+    return path, before.moved if rows[-1].ending is Ending.DURATION else None
 
 
 def _put_down(context: Context, held: Session, state: State, reason: Reason | None) -> Session:
