@@ -42,7 +42,8 @@ class Profile:
     """The rules for one source; `None` stands for "no limit", in bytes, seconds and names.
 
     `codecs` concerns videos only; `containers` concerns every kind, by the names of `Container`.
-    `analysis` names what a model is asked about the cleaned files, `kind` says what they show.
+    `analysis` names what a model is asked about the cleaned files, `kind` says what they show,
+    `enrich` names the modes by which they are enriched.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Profile:
     audio: AudioPolicy = AudioPolicy.DROP
     analysis: str | None = None
     kind: str | None = None
+    enrich: tuple[str, ...] = ()
 
     @property
     def version(self) -> str:
@@ -142,6 +144,13 @@ def _codecs(value: object) -> frozenset[str]:
     return frozenset(value)
 
 
+def _modes(value: object) -> tuple[str, ...]:
+    """Names of modes; whether there is such a mode is known to whoever enriches."""
+    if not isinstance(value, list):
+        raise TypeError
+    return tuple(dict.fromkeys(_name(one) for one in value))
+
+
 def _containers(value: object) -> frozenset[Container]:
     return frozenset(Container(name) for name in _codecs(value))
 
@@ -161,5 +170,6 @@ _READERS: dict[str, Any] = {
     "device": _name,
     "analysis": _name,
     "kind": _name,
+    "enrich": _modes,
     "audio": AudioPolicy,
 }

@@ -154,6 +154,7 @@ class Asking:
                     prompt_tokens=sum(one.prompt_tokens for one in answers),
                     answer_tokens=sum(one.answer_tokens for one in answers),
                     load_s=sum(one.load_s for one in answers),
+                    model=self.context.settings.model,
                 )
             )
 

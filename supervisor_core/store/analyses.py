@@ -42,6 +42,7 @@ _QUESTION = {
     "prompt_tokens": "BIGINT",
     "answer_tokens": "BIGINT",
     "load_s": "DOUBLE",
+    "model": "VARCHAR",
 }
 
 
@@ -87,6 +88,7 @@ class Question:
     prompt_tokens: int = 0
     answer_tokens: int = 0
     load_s: float = 0.0
+    model: str | None = None
 
 
 def save(connection: Connection, analysis: Analysis) -> None:
