@@ -12,7 +12,8 @@ from supervisor_core.home import Home
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.recording.library import FAVOURITE, MARK, Episode, Kept, add, episodes, root_of
 from supervisor_core.recording.names import episode_name, safe_name, started_of
-from supervisor_core.recording.retention import Keep, discard, plan_retention
+from supervisor_core.recording.retention import discard, plan_retention
+from supervisor_core.recording.streams import Keep
 from supervisor_core.settings import Settings
 
 START = datetime(2026, 11, 21, 13, 45, 7, tzinfo=UTC)
@@ -208,15 +209,15 @@ def test_favourites_stay_and_parts_of_one_recording_go_together() -> None:
     ),
     st.builds(
         Keep,
-        st.none() | st.integers(1, 5),
-        st.none() | st.integers(1, 8),
-        st.none() | st.integers(1, 200),
+        count=st.none() | st.integers(1, 5),
+        days=st.none() | st.integers(1, 8),
+        bytes=st.none() | st.integers(1, 200),
     ),
 )
 def test_a_stricter_rule_never_keeps_more(all_: list[Kept], keep: Keep) -> None:
     going = plan_retention(all_, keep, START)
     assert not any(one.favourite for one in going)
-    stricter = Keep(keep.count or 1, keep.days or 1, keep.bytes or 1)
+    stricter = Keep(count=keep.count or 1, days=keep.days or 1, bytes=keep.bytes or 1)
     assert set(going) <= set(plan_retention(all_, stricter, START))
     stays = [one for one in all_ if one not in going]
     assert plan_retention(stays, keep, START) == []

@@ -6,7 +6,6 @@ import re
 import stat
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +14,7 @@ from supervisor_core.media.files import RESERVE_BYTES
 from supervisor_core.media.taking import open_folder
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.recording.library import FAVOURITE, Kept
+from supervisor_core.recording.streams import Keep
 from supervisor_core.recording.tree import alone_in, enter, look_up, throw_away
 
 # What media players and their helpers lay beside an episode or into a folder.
@@ -24,15 +24,6 @@ _ARTWORK = re.compile(
     r"|\.DS_Store|Thumbs\.db|desktop\.ini",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True)
-class Keep:
-    """What stays of one stream; nothing goes where nothing is set."""
-
-    count: int | None = None
-    days: float | None = None
-    bytes: int | None = None
 
 
 def plan_retention(

@@ -27,27 +27,6 @@ class Account:
         return sum(_length_s(segment) for segment in self.segments)
 
     @property
-    def expected_s(self) -> float:
-        """Seconds from the first media to the last, by this machine's clock, or what there are.
-
-        A playlist brings media from before a recording began; those are no more than expected.
-        """
-        return max(self.recorded_s, (self.end - self.begin).total_seconds())
-
-    @property
-    def begin(self) -> datetime:
-        """When the first media came."""
-        starts = [begin_of(segment) for segment in self.segments]
-        return min([*starts, self.session.started]) if starts else self.session.started
-
-    @property
-    def end(self) -> datetime:
-        """When the last media came."""
-        ends = [segment.closed for segment in self.segments]
-        last = self.session.moved or self.session.started
-        return max([*ends, *(gap.ended for gap in self.gaps), last])
-
-    @property
     def missing_s(self) -> float:
         """Seconds that are missing for sure or may be: a gap of unknown content counts in full.
 

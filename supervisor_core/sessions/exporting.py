@@ -13,16 +13,14 @@ from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.pipeline.context import Context
 from supervisor_core.reasons import Failed
 from supervisor_core.recording.library import Episode, add, episodes, root_of
-from supervisor_core.recording.retention import Keep, discard, plan_retention
-from supervisor_core.recording.streams import Layout, Stream
+from supervisor_core.recording.retention import discard, plan_retention
+from supervisor_core.recording.streams import Keep, Layout, Stream
 from supervisor_core.recording.tree import throw_away
 from supervisor_core.repair import Cause, OpenIntake
 from supervisor_core.sessions.beginning import streams
 from supervisor_core.store import arrivals, recordings, segments
 from supervisor_core.store.gate import Readable, free_of
 from supervisor_core.store.segments import RecordedFile
-
-_DEFAULT = Stream(url="https://stream.invalid/live.m3u8")
 
 
 @dataclass(frozen=True)
@@ -56,19 +54,19 @@ def export(context: Context, intake: IntakeKey) -> Exported:
         readable: dict[MediaKey | None, Readable] = {
             one.media: one for one in free_of(connection, intake)
         }
-    stream = streams(context.home, context.settings).get(session.stream, _DEFAULT)
+    stream = streams(context.home, context.settings).get(session.stream)
     after = [
         _settled(context, stream, file, readable.get(members.get(file.ordinal)), called)
         for file, called in zip(files, _episodes(session.stream, files), strict=True)
     ]
     kept = [file for file in after if file.exported]
-    return Exported(kept, len(_tidy(context, session.stream, stream)))
+    return Exported(kept, _tidy(context, session.stream, stream.keep if stream else Keep()))
 
 
 def tidy(context: Context) -> int:
     """Applies the retention of every configured stream; returns how many episodes went."""
     found = streams(context.home, context.settings)
-    return sum(len(list(_tidy(context, name, stream))) for name, stream in found.items())
+    return sum(_tidy(context, name, stream.keep) for name, stream in found.items())
 
 
 def _episodes(stream: str, files: Sequence[RecordedFile]) -> list[Episode]:
@@ -79,7 +77,7 @@ def _episodes(stream: str, files: Sequence[RecordedFile]) -> list[Episode]:
 
 def _settled(
     context: Context,
-    stream: Stream,
+    stream: Stream | None,
     file: RecordedFile,
     found: Readable | None,
     called: Episode,
@@ -96,7 +94,7 @@ def _settled(
         replace(called, suffix=Path(found.path).suffix),
         root,
         copies=settings.recording_library_copies,
-        seasons=stream.layout is Layout.SEASONS,
+        seasons=stream is None or stream.layout is Layout.SEASONS,
         reserve_bytes=settings.reserve_bytes,
     )
     return _marked(context, replace(before, exported=found.sha256, episode=str(path)))
@@ -105,10 +103,8 @@ def _settled(
 def _taken_out(context: Context, file: RecordedFile) -> RecordedFile:
     """The file without its episode, which moves to the trash if it still lies there."""
     if file.episode:
-        root, reserve_bytes = (
-            root_of(context.home, context.settings),
-            context.settings.reserve_bytes,
-        )
+        root = root_of(context.home, context.settings)
+        reserve_bytes = context.settings.reserve_bytes
         with suppress(Failed):
             throw_away(root / file.episode, root, context.home.trash, reserve_bytes)
     return _marked(context, replace(file, exported=None, episode=None))
@@ -120,11 +116,10 @@ def _marked(context: Context, file: RecordedFile) -> RecordedFile:
     return file
 
 
-def _tidy(context: Context, name: str, stream: Stream) -> list[object]:
-    keep = Keep(stream.keep.count, stream.keep.days, stream.keep.bytes)
+def _tidy(context: Context, name: str, keep: Keep) -> int:
     root = root_of(context.home, context.settings)
     mine = [one for one in episodes(root) if one.stream == name]
     going = plan_retention(mine, keep, context.now())
     if not going:
-        return []
-    return list(discard(going, root, context.home.trash, context.settings.reserve_bytes))
+        return 0
+    return len(discard(going, root, context.home.trash, context.settings.reserve_bytes))
