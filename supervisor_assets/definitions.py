@@ -17,13 +17,14 @@ from supervisor_assets.analyses.checks import evidence, service_level
 from supervisor_assets.bucket_copies.assets import bucket_copies
 from supervisor_assets.bucket_copies.checks import copied
 from supervisor_assets.canary.assets import canary
+from supervisor_assets.care.checks import consistent
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cleaned_frames.checks import proof
 from supervisor_assets.jobs import JOBS
 from supervisor_assets.library.assets import library
 from supervisor_assets.recordings.assets import recordings
 from supervisor_assets.recordings.checks import no_stuck_segment, recorded
-from supervisor_assets.schedules import tidy_schedule, watch_schedule
+from supervisor_assets.schedules import SCHEDULES
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
 
@@ -47,9 +48,17 @@ def definitions_for(home: str) -> dg.Definitions:
             canary,
             library,
         ],
-        asset_checks=[recorded, no_stuck_segment, proof, evidence, service_level, copied],
+        asset_checks=[
+            recorded,
+            no_stuck_segment,
+            proof,
+            consistent,
+            evidence,
+            service_level,
+            copied,
+        ],
         jobs=list(JOBS),
-        schedules=[watch_schedule, tidy_schedule],
+        schedules=list(SCHEDULES),
         sensors=[
             uploads_of(home),
             s3_uploads_of(home),

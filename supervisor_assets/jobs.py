@@ -5,6 +5,7 @@ import dagster as dg
 from supervisor_assets.analyses.assets import analyses
 from supervisor_assets.bucket_copies.assets import bucket_copies
 from supervisor_assets.canary.assets import canary
+from supervisor_assets.care.checks import prune_attempts
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.library.assets import library, tidy_library
 from supervisor_assets.recordings.assets import recordings
@@ -12,11 +13,13 @@ from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
 
 STUCK = dg.AssetCheckKey(recordings.key, "no_stuck_segment")
+CONSISTENT = dg.AssetCheckKey(cleaned_frames.key, "consistent")
 SERVICE_LEVEL = dg.AssetCheckKey(analyses.key, "service_level")
 
 clean_intake = dg.define_asset_job(
     "clean_intake",
-    selection=dg.AssetSelection.assets(videos, cleaned_frames, thumbnails),
+    selection=dg.AssetSelection.assets(videos, cleaned_frames, thumbnails)
+    - dg.AssetSelection.checks(CONSISTENT),
     executor_def=dg.in_process_executor,
     description="Takes one intake from its arrival to cleaned, verified files and thumbnails.",
 )
@@ -56,6 +59,13 @@ export_recording = dg.define_asset_job(
     description="Puts the cleaned and verified files of one recording into the library.",
 )
 
+look_over = dg.define_asset_job(
+    "look_over",
+    selection=dg.AssetSelection.checks(CONSISTENT),
+    executor_def=dg.in_process_executor,
+    description="Looks the store over against the files, and reads a share of them whole.",
+)
+
 JOBS = (
     clean_intake,
     analyse_intake,
@@ -64,4 +74,6 @@ JOBS = (
     record_stream,
     export_recording,
     tidy_library,
+    look_over,
+    prune_attempts,
 )

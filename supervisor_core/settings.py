@@ -50,6 +50,10 @@ class Settings(BaseSettings):
         default=2.0, gt=0, description="Time between the polite signal and the kill."
     )
 
+    attempts_kept_days: float = Field(
+        default=90.0, ge=0, description="Attempts and questions older than this are removed."
+    )
+
     import_base_s: float = Field(default=60.0, gt=0, description="Limit to look at one file.")
     import_s_per_gb: float = Field(default=60.0, ge=0, description="Added for each GB of the file.")
     frame_level_base_s: float = Field(
@@ -164,6 +168,31 @@ class Settings(BaseSettings):
     analyses_folder: Path | None = Field(
         default=None,
         description="Operator's own analysis profiles; by default analyses/ in the home.",
+    )
+
+    # Integrity and fingerprints.
+    integrity_base_s: float = Field(
+        default=60.0, gt=0, description="Limit to read one file as a whole."
+    )
+    integrity_rate: float = Field(
+        default=2.0, ge=0, description="Added to that for each second of media."
+    )
+    integrity_tries: int = Field(
+        default=3, ge=1, description="After so many attempts in vain a file counts as broken."
+    )
+    integrity_days: float = Field(
+        default=180.0, ge=0, description="A file is read again after so many days; 0: never."
+    )
+    fingerprint_base_s: float = Field(
+        default=60.0, gt=0, description="Limit to take the fingerprint of one file."
+    )
+    fingerprint_rate: float = Field(
+        default=1.0, ge=0, description="Added to that for each second of media."
+    )
+    fingerprint_tries: int = Field(
+        default=3,
+        ge=1,
+        description="After so many attempts in vain a fingerprint waits for a person.",
     )
 
     # How well the service is.
@@ -293,6 +322,15 @@ class Settings(BaseSettings):
     recording_library_copies: bool = Field(
         default=False,
         description="Put copies into the library instead of second names of the files.",
+    )
+
+    # Libraries of pictures and videos.
+    libraries_file: Path | None = Field(
+        default=None,
+        description="Which folders are libraries; by default libraries.toml in the home.",
+    )
+    library_every_s: float = Field(
+        default=300.0, ge=1, description="Time between two looks at the libraries."
     )
 
     @classmethod

@@ -24,15 +24,18 @@ ROOT = Path(__file__).parents[1]
 ALL = {
     "analyses",
     "clean",
+    "consistency",
     "demo",
     "doctor",
     "health",
     "ingest",
     "record",
     "recordings",
+    "prune",
     "retry",
     "sql",
     "status",
+    "trace",
     "up",
 }
 

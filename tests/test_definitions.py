@@ -83,6 +83,7 @@ def test_two_checks_block_and_each_is_shown_by_itself() -> None:
         "no_residual_text": True,
         "no_stray_metadata": True,
         "anonymized": False,
+        "consistent": False,
         "evidence": False,
         "service_level": False,
         "healthy": False,

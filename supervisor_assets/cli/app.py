@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from supervisor_assets.cli.app_care import care
 from supervisor_assets.cli.codes import MEANING
 from supervisor_assets.cli.edge import edge
 from supervisor_core.keys import Retried
@@ -27,6 +28,7 @@ recordings = typer.Typer(
     no_args_is_help=True, help="The recorded sessions, and what lies about that belongs to none."
 )
 app.add_typer(recordings, name="recordings")
+app.registered_commands += care.registered_commands
 
 # What `clean --json` prints when it did not come to look at the file.
 CLEANED_NOTHING: dict[str, object] = {

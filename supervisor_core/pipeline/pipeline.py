@@ -317,6 +317,17 @@ class Pipeline:
         """Removes what dead runs have left in work/ and returns how many folders those were."""
         return sweep(self._context)
 
+    @_step
+    def do(
+        self,
+        function: Callable[Concatenate[Context, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """What a function of the core makes of this pipeline's context, on the terms of a step."""
+        return function(self._context, *args, **kwargs)
+
     def summary(self, intake: IntakeKey) -> IntakeSummary:
         """How the intake stands; raises `Failed(UNKNOWN_INTAKE)`."""
         return self.summaries([intake])[0]

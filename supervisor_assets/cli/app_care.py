@@ -1,0 +1,54 @@
+"""The commands that look after the store itself, with their arguments and help."""
+
+from typing import Annotated
+
+import typer
+
+from supervisor_assets.cli.edge import edge
+
+care = typer.Typer()
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
+
+
+@care.command()
+def consistency(
+    hashes: Annotated[
+        bool, typer.Option("--hashes", help="Read every file whole and compare its hash.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Look the store over against the files; exit 1 if anything does not fit. Changes nothing."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.care import look
+
+        look(hashes=hashes, as_json=as_json)
+
+
+@care.command()
+def trace(
+    key: Annotated[str, typer.Argument(metavar="MEDIA", help="A media: 16 hex digits or more.")],
+    as_json: Json = False,
+) -> None:
+    """Show everything that happened to one media, with its times and reasons."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.care import trace as show
+
+        show(key, as_json=as_json)
+
+
+@care.command()
+def prune(
+    older_than_days: Annotated[
+        float, typer.Option(min=0, help="Only what ended so many days ago.")
+    ] = 90.0,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Remove them; else they are only counted.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Count old attempts and questions of which nothing depends, or remove them."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.care import prune as start
+
+        start(older_than_days, apply=apply, as_json=as_json)
