@@ -1,7 +1,5 @@
 """What every test may ask for, a calm hypothesis profile, and how the files are shared out."""
 
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,10 +14,6 @@ settings.register_profile(
     "busy", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("busy")
-
-# DuckDB looks for it on all paths for every parameter, which pytest makes slower still.
-if find_spec("pandas") is None:
-    sys.modules["pandas"] = None  # type: ignore[assignment]
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,11 @@ seen any error is closed and not used again, and a fork never touches its parent
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +26,11 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "threads": "1",
 }
+
+# For every parameter DuckDB asks whether it comes from pandas. Where that is not installed, each
+# time all paths are searched for it, which takes as long as a small query: once is enough.
+if find_spec("pandas") is None:
+    sys.modules["pandas"] = None  # type: ignore[assignment]
 
 _NAME = "store"
 _BESIDE = ("", ".wal", ".wal.checkpoint", ".wal.recovery")  # all that DuckDB writes for one file
