@@ -246,6 +246,7 @@ class _Session:
         terms = json.dumps([call.limit_s, call.folders]).encode()
         self._control.send(Kind.CALL, self._number, terms)
         self._data.send(Kind.CALL, self._number, call.job, until - time.monotonic())
+        self._look_for_end(call)  # it may have ended since it was found alive
         while (now := time.monotonic()) < until:
             if now - noted >= _NOTE_EVERY_S:
                 noted = now
@@ -286,6 +287,8 @@ class _Session:
             if cause == "signal" or self._cancelled:
                 raise Failed(Reason.CANCELLED)
             raise WorkerCrashed(Reason.WORKER_CRASHED, **facts)
+        if not self._control.open and self._cancelled:
+            raise Failed(Reason.CANCELLED)
         if not self._control.open:
             raise WorkerCrashed(Reason.WORKER_CRASHED, error="guardian")
 

@@ -52,6 +52,40 @@ def test_closing_from_another_thread_cancels(worker: Worker, place: Place) -> No
     assert place.parts() == []
 
 
+def test_closing_while_the_child_starts_cancels_at_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guardian stands still, so the start is over before the end that was asked for."""
+    go = place.folder / "go"
+    os.mkfifo(go)
+    (place.folder / "slowly_started.py").write_text(
+        "import os, signal, knocker\n"
+        "os.kill(os.getppid(), signal.SIGSTOP)\n"
+        f"knocker.knock({place.door!r})\n"
+        f"open({str(go)!r}).read()\n"
+    )
+    monkeypatch.syspath_prepend(str(place.folder))
+    monkeypatch.setattr(deadline, "_SETTLE_S", 0.3)
+    worker = Worker(preload=["slowly_started"], grace_s=0.3)
+
+    def close() -> None:
+        place.meet(1)
+        closing = threading.Thread(target=worker.close)
+        closing.start()
+        while not (worker._session and worker._session._cancelled):
+            time.sleep(0.001)
+        go.write_bytes(b"")
+        closing.join()
+
+    closer = threading.Thread(target=close)
+    started = time.monotonic()
+    closer.start()
+    fails(Reason.CANCELLED, lambda: worker.call(os.getpid, limit_s=60))
+    closer.join()
+    assert time.monotonic() - started < 10
+    assert place.processes() == set()
+
+
 def test_asking_the_guardian_to_end_cancels(worker: Worker, place: Place) -> None:
     guardian = worker.call(os.getppid, limit_s=20)
     stopper = threading.Thread(
