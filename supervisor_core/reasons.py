@@ -121,6 +121,7 @@ class Reason(StrEnum):
     HTTP_ERROR = auto()
     TRANSPORT_ERROR = auto()
     CHECKSUM_MISMATCH = auto()
+    HASH_MISMATCH = auto()
     OLLAMA_DOWN = auto()
     OLLAMA_UNREACHABLE = auto()
     NO_MODELS = auto()

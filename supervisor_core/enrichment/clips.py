@@ -23,7 +23,7 @@ _SAMPLES_MIN = 4
 _PROBES = 12
 _OFFSETS_TRIED = 64
 # Samples do not fall on the very first and last frames.
-_SLACK_S = 0.75
+SLACK_S = 0.75
 # Where another offset is this near to the best (mean of bits), nobody can tell which it is.
 _SURE_BITS = 4.0
 _ELSEWHERE_S = 2.0
@@ -49,7 +49,7 @@ class Found:
 def find_clip(clip: VideoFingerprint, film: VideoFingerprint) -> Found | None:
     """Where the clip lies in the film, or None when it does not, or is too short to be told."""
     clip = _usable(clip)
-    if len(clip) < _SAMPLES_MIN or len(film) == 0 or _length(clip) < CLIP_MIN_S:
+    if len(clip) < _SAMPLES_MIN or len(film) == 0 or length_s(clip) < CLIP_MIN_S:
         return None
     columns = columns_of(film.hashes)
     table = np.stack([distances(columns, one.tobytes()) for one in clip.hashes])
@@ -88,7 +88,7 @@ class ClipFinder:
         found = {
             key: find_clip(clip, self._films[key])
             for key in likely
-            if _length(self._films[key]) + _SLACK_S >= _length(clip)
+            if length_s(self._films[key]) + SLACK_S >= length_s(clip)
         }
         return {key: one for key, one in found.items() if one is not None}
 
@@ -99,7 +99,8 @@ def _usable(video: VideoFingerprint) -> VideoFingerprint:
     return VideoFingerprint(video.times_s[keep], video.hashes[keep], video.qualities[keep])
 
 
-def _length(video: VideoFingerprint) -> float:
+def length_s(video: VideoFingerprint) -> float:
+    """Seconds from the first sample to the last."""
     return float(video.times_s[-1] - video.times_s[0]) if len(video) else 0.0
 
 
@@ -110,8 +111,8 @@ def _offsets(
     rows, columns = np.nonzero(table <= NEAR_MAX)
     votes = np.round((film.times_s[columns] - clip.times_s[rows]) * 4).astype(int)
     offsets, counts = np.unique(votes, return_counts=True)
-    last = _length(film) - _length(clip) + _SLACK_S
-    inside = (offsets >= -4 * _SLACK_S) & (offsets <= 4 * last)
+    last = length_s(film) - length_s(clip) + SLACK_S
+    inside = (offsets >= -4 * SLACK_S) & (offsets <= 4 * last)
     offsets, counts = offsets[inside], counts[inside]
     # A sample votes in the bin beside the right one as often as in it.
     total = np.sum([_shifted(offsets, counts, shift) for shift in (-1, 0, 1)], axis=0)

@@ -4,7 +4,7 @@ Up to 72 of 256 bits may differ, more than tables of bands can be built for, so 
 looked at: their four words lie in four columns, and 100,000 of them take a fifth of a millisecond.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,15 @@ class HashIndex:
         self.keys: list[str] = []
         self._columns = np.empty((_WORDS, 1024), np.uint64)
 
+    @classmethod
+    def of(cls, keys: Sequence[str], hashes: bytes) -> "HashIndex":
+        """An index of pictures that were found usable before; 32 bytes each, in order."""
+        index = cls()
+        index.keys = list(keys)
+        if keys:
+            index._columns = columns_of(np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES))
+        return index
+
     def __len__(self) -> int:
         return len(self.keys)
 
@@ -51,15 +60,26 @@ class HashIndex:
         self._columns[:, count] = _words(fingerprint.hash)
         self.keys.append(key)
 
-    def near(self, fingerprint: Fingerprint, max_distance: int = NEAR_MAX) -> list[Near]:
-        """The pictures that look like this one, nearest first, each once."""
+    def near(
+        self,
+        fingerprint: Fingerprint,
+        max_distance: int = NEAR_MAX,
+        among: int | None = None,
+        at_most: int | None = None,
+    ) -> list[Near]:
+        """The pictures that look like this one, nearest first, each once.
+
+        `among` looks only at so many that were added first. `at_most` keeps the nearest, of equal
+        ones those that were added first.
+        """
         if not fingerprint.usable:
             return []
-        columns = self._columns[:, : len(self.keys)]
+        columns = self._columns[:, : len(self.keys) if among is None else among]
         upright = distances(columns, fingerprint.hash)
         mirrored = distances(columns, fingerprint.mirror)
         best = np.minimum(upright, mirrored)
         rows = np.flatnonzero(best <= max_distance)
+        rows = rows[np.argsort(best[rows], kind="stable")][:at_most]
         found = [
             Near(self.keys[row], int(best[row]), bool(mirrored[row] < upright[row])) for row in rows
         ]

@@ -40,6 +40,9 @@ class Step(StrEnum):
     THUMBNAIL = "thumbnail"
     ANALYSE = "analyse"
     COPY = "copy"
+    INTEGRITY = "integrity"
+    FINGERPRINT = "fingerprint"
+    UPSCALE = "upscale"
 
 
 class Outcome(StrEnum):

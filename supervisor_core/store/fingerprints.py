@@ -33,6 +33,21 @@ _PLAIN = ", ".join(name for name in _SHAPE if name not in _BYTES)
 _UNPACKED = ", ".join(f"unhex({name}) AS {name}" for name in _BYTES)
 
 
+_PAIR = {
+    "media": "VARCHAR",
+    "output": "VARCHAR",
+    "other": "VARCHAR",
+    "other_output": "VARCHAR",
+    "kind": "VARCHAR",
+    "distance": "DOUBLE",
+    "mirrored": "BOOLEAN",
+    "offset_s": "DOUBLE",
+    "matched": "DOUBLE",
+    "certain": "BOOLEAN",
+    "found": "TIMESTAMPTZ",
+}
+
+
 class Kind(StrEnum):
     """What a fingerprint is of."""
 
@@ -59,6 +74,45 @@ class StoredFingerprint:
     times_s: bytes | None = None
     version: str = VERSION
     number: int = 0
+
+
+class Likeness(StrEnum):
+    """How two media look alike: two pictures, or a video that lies in another one."""
+
+    STILL = "still"
+    CLIP = "clip"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two media that look alike, by the files `output` and `other_output` (SHA-256).
+
+    `distance` counts bits of 256; of a clip it is the mean over its samples. A clip `media` begins
+    in the film `other` at `offset_s`, and `matched` (0-1) is the part of it that looks alike;
+    `certain` is False where it fits elsewhere as well.
+    """
+
+    media: MediaKey
+    output: str
+    other: MediaKey
+    other_output: str
+    kind: Likeness
+    distance: float
+    found: datetime
+    mirrored: bool = False
+    offset_s: float | None = None
+    matched: float | None = None
+    certain: bool = True
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A fingerprint in a list: which media's, of which file, and how many samples it has."""
+
+    media: MediaKey
+    output: str
+    number: int
+    samples: int
 
 
 def put(connection: Connection, rows: Iterable[StoredFingerprint]) -> None:
@@ -93,6 +147,80 @@ def of(connection: Connection, media: Iterable[str]) -> dict[MediaKey, StoredFin
     return {one.media: one for one in found}
 
 
+def uncompared(connection: Connection, media: Iterable[str]) -> list[StoredFingerprint]:
+    """The fingerprints of these media that were not compared yet, in the order of their numbers."""
+    sql = f"""
+        SELECT * EXCLUDE (compared) FROM fingerprint JOIN {ROWS} USING (media)
+        WHERE compared IS NULL ORDER BY number
+    """  # noqa: S608
+    return list(map(_fingerprint, fetch(connection, sql, keys("media", media))))
+
+
+def stills_below(
+    connection: Connection, number: int, quality_min: int
+) -> tuple[list[Listed], bytes]:
+    """All stills of lower numbers that can be told apart, in order, and their hashes in one."""
+    sql = """
+        SELECT media, output, number, hashes FROM fingerprint
+        WHERE kind = 'still' AND version = ? AND number < ? AND qualities >= ? ORDER BY number
+    """
+    rows = connection.execute(sql, [VERSION, number, bytes([quality_min])]).fetchall()
+    return [Listed(row[0], row[1], row[2], 1) for row in rows], b"".join(row[3] for row in rows)
+
+
+def videos_below(connection: Connection, number: int) -> list[Listed]:
+    """All videos of lower numbers, in order, without what they look like."""
+    sql = """
+        SELECT media, output, number, octet_length(qualities) FROM fingerprint
+        WHERE kind = 'video' AND version = ? AND number < ? ORDER BY number
+    """
+    return [Listed(*row) for row in connection.execute(sql, [VERSION, number]).fetchall()]
+
+
+def put_pairs(
+    connection: Connection,
+    compared: Iterable[StoredFingerprint],
+    pairs: Iterable[Pair],
+    now: datetime,
+) -> int:
+    """Writes what comparing these has found, and returns how many pairs stand.
+
+    Whatever has another fingerprint by now is compared again under its new number: pairs with what
+    it was are left out.
+    """
+    shape = {"media": "VARCHAR", "number": "BIGINT", "compared": "TIMESTAMPTZ"}
+    rows = [{"media": one.media, "number": one.number, "compared": now} for one in compared]
+    connection.execute(
+        f"MERGE INTO fingerprint USING {ROWS} AS given USING (media, number)"
+        " WHEN MATCHED THEN UPDATE SET compared = given.compared",
+        given(shape, rows),
+    )
+    known = [vars(pair) for pair in pairs]
+    if not known:
+        return 0
+    added = connection.execute(
+        f"INSERT INTO near_pair BY NAME SELECT given.* FROM {ROWS} AS given"  # noqa: S608
+        " JOIN fingerprint AS one ON one.media = given.media AND one.output = given.output"
+        " JOIN fingerprint AS two ON two.media = given.other AND two.output = given.other_output"
+        " WHERE NOT EXISTS (SELECT 1 FROM near_pair AS there"
+        " WHERE there.media = given.media AND there.other = given.other)",
+        given(_PAIR, known),
+    ).fetchone()
+    return int(added[0]) if added else 0
+
+
+def near_to(connection: Connection, media: str) -> list[Pair]:
+    """What was found to look like a media, nearest first; it is one of the two of each pair."""
+    sql = "SELECT * FROM near_pair WHERE media = $1 OR other = $1 ORDER BY distance, media, other"
+    return list(map(_pair, fetch(connection, sql, [media])))
+
+
+def all_pairs(connection: Connection) -> list[Pair]:
+    """Every two media that were found to look alike, nearest first."""
+    sql = "SELECT * FROM near_pair ORDER BY distance, media, other"
+    return list(map(_pair, fetch(connection, sql)))
+
+
 def _versions(connection: Connection, media: Iterable[str]) -> dict[MediaKey, tuple[str, str]]:
     sql = f"SELECT media, output, version FROM fingerprint JOIN {ROWS} USING (media)"  # noqa: S608
     rows = connection.execute(sql, keys("media", media)).fetchall()
@@ -119,3 +247,7 @@ def _hex(value: bytes | None) -> str | None:
 
 def _fingerprint(row: dict[str, object]) -> StoredFingerprint:
     return StoredFingerprint(**row | {"kind": Kind(str(row["kind"]))})  # type: ignore[arg-type]
+
+
+def _pair(row: dict[str, object]) -> Pair:
+    return Pair(**row | {"kind": Likeness(str(row["kind"]))})  # type: ignore[arg-type]
