@@ -152,6 +152,8 @@ class Reason(StrEnum):
     NOT_JOINABLE = auto()
     JOINED_DIFFERS = auto()
     CLEANUP_TOO_LARGE = auto()
+    LIBRARY_NOT_THERE = auto()
+    LIBRARY_SHRUNK = auto()
 
 
 Fact = int | float | str

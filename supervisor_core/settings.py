@@ -261,6 +261,52 @@ class Settings(BaseSettings):
         default=30.0, gt=0, description="After this one question is let through to try it."
     )
 
+    # Enrichment of libraries.
+    enrich_model: str = Field(
+        default="",
+        description="The model that enriches, by its exact name; by default SUPERVISOR_MODEL.",
+    )
+    embed_model: str = Field(
+        default="nomic-embed-text:latest",
+        min_length=1,
+        description="The model that makes vectors of texts, by its exact name there.",
+    )
+    enrichments_folder: Path | None = Field(
+        default=None,
+        description="Operator's own questions (<mode>.txt, <mode>.json); by default enrichments/"
+        " in the home.",
+    )
+    enrich_tries: int = Field(
+        default=5,
+        ge=1,
+        description="After so many attempts in vain an enrichment waits for a person.",
+    )
+    enrich_window: int = Field(
+        default=4, ge=1, le=32, description="Most questions of enrichment to one model at once."
+    )
+    enrich_question_least_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="Shortest limit of a question; it follows the model's median, up to"
+        " SUPERVISOR_MODEL_TOTAL_S.",
+    )
+    enrich_raw_chars: int = Field(
+        default=8192, ge=0, description="So much of what a model said is kept beside a result."
+    )
+    enrich_valid: float = Field(
+        default=0.95, gt=0, le=1, description="Share of answers that should have the asked shape."
+    )
+    enrich_degraded: float = Field(
+        default=0.2, ge=0, lt=1, description="Share of results that may be degraded."
+    )
+    enrich_oldest_s: float = Field(
+        default=86400.0, gt=0, description="No enrichment should wait for longer than this."
+    )
+    enrich_idle_s: float = Field(
+        default=900.0,
+        gt=0,
+        description="While enrichments are due, one should begin at least this often.",
+    )
     # Recordings of live streams.
     streams_file: Path | None = Field(
         default=None,

@@ -131,7 +131,7 @@ def record_intakes(
         names.remember(connection, paths)
         objects.remember(connection, places)
     with store.write() as connection:
-        return _record(connection, intakes, Common(source, device, store.now()))
+        return record_into(connection, intakes, Common(source, device, store.now()))
 
 
 @dataclass(frozen=True)
@@ -143,9 +143,10 @@ class Common:
     first_seen: datetime
 
 
-def _record(
+def record_into(
     connection: Connection, intakes: Sequence[NewIntake], common: Common
 ) -> frozenset[IntakeKey]:
+    """Records intakes in the caller's transaction; their names must have been kept before."""
     holders = _holders(connection, [file.fingerprint for new in intakes for file in new.arrivals])
     present = _present(connection, {new.key for new in intakes})
     arrivals: list[dict[str, object]] = []

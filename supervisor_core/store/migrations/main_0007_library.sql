@@ -5,6 +5,7 @@ CREATE TABLE library_root (
     marker     VARCHAR NOT NULL,    -- the id in its marker file; '' where none could be written
     device     VARCHAR NOT NULL,    -- st_dev and st_ino of its folder: the mark of such a root
     inode      VARCHAR NOT NULL,
+    place      VARCHAR NOT NULL,    -- SHA-256 of its path
     first_seen TIMESTAMPTZ NOT NULL
 );
 
