@@ -4,6 +4,7 @@ import dagster as dg
 
 from resources import OllamaResource, PipelineResource, StoreResource
 from sensors.copies import copies_of
+from sensors.fingerprints import unlooked_files
 from sensors.library import library_exports
 from sensors.live_streams import live_streams_of
 from sensors.model_health import model_health
@@ -20,6 +21,8 @@ from supervisor_assets.canary.assets import canary
 from supervisor_assets.care.checks import consistent
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cleaned_frames.checks import proof
+from supervisor_assets.fingerprints.assets import fingerprints, integrity
+from supervisor_assets.fingerprints.checks import compared, decodes
 from supervisor_assets.jobs import JOBS
 from supervisor_assets.library.assets import library
 from supervisor_assets.recordings.assets import recordings
@@ -45,6 +48,8 @@ def definitions_for(home: str) -> dg.Definitions:
             thumbnails,
             analyses,
             bucket_copies,
+            integrity,
+            fingerprints,
             canary,
             library,
         ],
@@ -56,6 +61,8 @@ def definitions_for(home: str) -> dg.Definitions:
             evidence,
             service_level,
             copied,
+            decodes,
+            compared,
         ],
         jobs=list(JOBS),
         schedules=list(SCHEDULES),
@@ -66,6 +73,7 @@ def definitions_for(home: str) -> dg.Definitions:
             reconcile,
             model_health,
             copies_of(),
+            unlooked_files,
             live_streams_of(home),
             stuck_segments,
             library_exports,

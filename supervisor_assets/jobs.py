@@ -7,6 +7,7 @@ from supervisor_assets.bucket_copies.assets import bucket_copies
 from supervisor_assets.canary.assets import canary
 from supervisor_assets.care.checks import prune_attempts
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
+from supervisor_assets.fingerprints.assets import fingerprints, integrity
 from supervisor_assets.library.assets import library, tidy_library
 from supervisor_assets.recordings.assets import recordings
 from supervisor_assets.thumbnails.assets import thumbnails
@@ -45,6 +46,13 @@ copy_intake = dg.define_asset_job(
     description="Copies the cleaned and verified files of one intake to the bucket that is set.",
 )
 
+fingerprint_intake = dg.define_asset_job(
+    "fingerprint_intake",
+    selection=dg.AssetSelection.assets(integrity, fingerprints),
+    executor_def=dg.in_process_executor,
+    description="Reads the files of one intake whole, and compares them with all others.",
+)
+
 record_stream = dg.define_asset_job(
     "record_stream",
     selection=dg.AssetSelection.assets(recordings) - dg.AssetSelection.checks(STUCK),
@@ -70,6 +78,7 @@ JOBS = (
     clean_intake,
     analyse_intake,
     copy_intake,
+    fingerprint_intake,
     watch,
     record_stream,
     export_recording,

@@ -13,6 +13,7 @@ from store_builders import NOON
 
 from supervisor_core.deadline import Worker
 from supervisor_core.enrichment import child
+from supervisor_core.media.policy import load_profile
 from supervisor_core.pipeline.checking import check_integrity, soundness
 from supervisor_core.pipeline.fingerprinting import take_fingerprints
 from supervisor_core.reasons import Failed, Reason
@@ -262,3 +263,23 @@ def test_a_child_wakes_no_threads_for_small_products_unless_somebody_wants_them(
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
     with Worker() as worker:
         assert worker.call(os.getenv, "OPENBLAS_NUM_THREADS", limit_s=30.0) == "2"
+
+
+@pytest.mark.parametrize(
+    ("text", "looked_at"),
+    [
+        ('mask = "none"', True),
+        ('mask = "none"\nfingerprints = false', False),
+        ('mask = "all_text"', False),
+        ("fingerprints = true", True),
+    ],
+)
+def test_a_profile_says_whether_its_files_are_compared(
+    tmp_path: Path, text: str, looked_at: bool
+) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    assert load_profile("a", tmp_path).looked_at is looked_at
+    (tmp_path / "a.toml").write_text('fingerprints = "yes"')
+    with pytest.raises(Failed) as caught:
+        load_profile("a", tmp_path)
+    assert caught.value.reason is Reason.BAD_CONFIGURATION

@@ -43,7 +43,8 @@ class Profile:
 
     `codecs` concerns videos only; `containers` concerns every kind, by the names of `Container`.
     `analysis` names what a model is asked about the cleaned files, `kind` says what they show,
-    `enrich` names the modes by which they are enriched.
+    `enrich` names the modes by which they are enriched, `fingerprints` says whether it is looked
+    for what is broken or alike among them (None: where nothing is masked).
     """
 
     name: str
@@ -57,6 +58,12 @@ class Profile:
     analysis: str | None = None
     kind: str | None = None
     enrich: tuple[str, ...] = ()
+    fingerprints: bool | None = None
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether its files are read whole and compared with others."""
+        return self.mask is MaskPolicy.NONE if self.fingerprints is None else self.fingerprints
 
     @property
     def version(self) -> str:
@@ -161,6 +168,12 @@ def _name(value: object) -> str:
     return value
 
 
+def _choice(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
 _READERS: dict[str, Any] = {
     "max_bytes": _limit,
     "max_seconds": _limit,
@@ -171,5 +184,6 @@ _READERS: dict[str, Any] = {
     "analysis": _name,
     "kind": _name,
     "enrich": _modes,
+    "fingerprints": _choice,
     "audio": AudioPolicy,
 }

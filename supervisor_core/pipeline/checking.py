@@ -28,6 +28,7 @@ from supervisor_core.settings import Settings
 from supervisor_core.store import Connection, integrity
 from supervisor_core.store.attempts import Attempt, Step
 from supervisor_core.store.integrity import VERSION, Integrity
+from supervisor_core.store.unlooked import key_of
 
 TASK = f"integrity/{VERSION}"
 BROKEN_AGAIN = timedelta(days=1)
@@ -104,6 +105,15 @@ def is_due(known: Integrity | None, sha256: str, settings: Settings, now: dateti
     return 0 < settings.integrity_days * 86400 <= (now - known.checked).total_seconds()
 
 
+def _may_pass(reason: Reason) -> bool:
+    """True for what says nothing yet about the file. One that was written since it came in will
+    not become what it was.
+    """
+    if reason is Reason.FILE_CHANGED:
+        return False
+    return reason.class_ in (Class.TRANSIENT, Class.BUG) or reason is Reason.DEPENDENCY_MISSING
+
+
 def _known(context: Context, files: Sequence[File]) -> dict[MediaKey, Integrity]:
     with context.store.read() as connection:
         return integrity.of(connection, [one.media for one in files])
@@ -123,7 +133,7 @@ class _Checking(Doing[int | Reason]):
 
     def key(self, file: File) -> str:
         known = self._known.get(file.media)
-        return f"{file.sha256} {known.checked.isoformat() if known else ''}"
+        return key_of(file.sha256, known.checked if known else None)
 
     def limit_s(self, file: File) -> float:
         settings = self._context.settings
@@ -142,9 +152,7 @@ class _Checking(Doing[int | Reason]):
                 on_progress=on_progress,
             )
         except Failed as failed:
-            if failed.reason.class_ in (Class.TRANSIENT, Class.BUG):
-                raise
-            if failed.reason is Reason.DEPENDENCY_MISSING:
+            if _may_pass(failed.reason):
                 raise
             return failed.reason
 

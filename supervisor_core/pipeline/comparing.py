@@ -10,7 +10,7 @@ import numpy as np
 
 from supervisor_core.enrichment.clips import SLACK_S, ClipFinder, Found, length_s
 from supervisor_core.enrichment.near import HashIndex
-from supervisor_core.enrichment.pdq import HASH_BYTES, QUALITY_MIN, Fingerprint
+from supervisor_core.enrichment.pdq import HASH_BYTES, Fingerprint
 from supervisor_core.enrichment.video_pdq import VideoFingerprint
 from supervisor_core.keys import MediaKey
 from supervisor_core.pipeline.context import Context
@@ -42,7 +42,7 @@ def _stills(context: Context, new: Sequence[StoredFingerprint]) -> Iterator[Pair
     if not new:
         return
     with context.store.read() as connection:
-        listed, hashes = fingerprints.stills_below(connection, new[-1].number, QUALITY_MIN)
+        listed, hashes = fingerprints.stills_below(connection, new[-1].number)
     index = HashIndex.of([one.media for one in listed], hashes)
     numbers = np.array([one.number for one in listed], np.int64)
     outputs = {one.media: one.output for one in listed}

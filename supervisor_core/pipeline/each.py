@@ -15,18 +15,20 @@ from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.pipeline.context import Context, Progress, item_progress
 from supervisor_core.pipeline.places import attempt_folder, failed_from, remove_folder
+from supervisor_core.pipeline.rules import Profiles
 from supervisor_core.pipeline.tasks import Tally, Tasks, Terms
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.states import Work
 from supervisor_core.store import Connection, gate
 from supervisor_core.store import media as media_table
+from supervisor_core.store.arrivals import find_intake
 from supervisor_core.store.attempts import Attempt, Step
 from supervisor_core.store.gate import Readable
 from supervisor_core.store.work import Task, require_ours
 
 LONGEST_WAIT_S = 600.0
 # What is not proven any more waits until it is; it is no lasting fault of the file.
-AGAIN = frozenset({Reason.CANCELLED, Reason.NOT_VERIFIED, Reason.FILE_CHANGED})
+AGAIN = frozenset({Reason.CANCELLED, Reason.NOT_VERIFIED})
 _SLACK_S = 120.0
 
 T = TypeVar("T")
@@ -84,7 +86,14 @@ class Doing(ABC, Generic[T]):
 
 
 def files_of(context: Context, intake: IntakeKey) -> list[File]:
-    """The files of an intake that may be read."""
+    """The files of an intake that may be read, if its profile asks for fingerprints.
+
+    Raises `Failed(UNKNOWN_PROFILE)`.
+    """
+    with context.store.read() as connection:
+        header = find_intake(connection, intake)
+    if header is None or not Profiles(context.profiles_folder()).named(header.profile).looked_at:
+        return []
     with context.store.read() as connection:
         readable = gate.readable_of(connection, intake)
         known = media_table.load(connection, [one.media for one in readable])
@@ -178,7 +187,7 @@ class _Through(Generic[T]):
         except Failed as failed:
             return failed
         if now.sha256 != file.sha256:
-            return Failed(Reason.FILE_CHANGED)
+            return Failed(Reason.NOT_VERIFIED)
         if isinstance(value, Failed):
             return value
         require_ours(connection, held)

@@ -19,7 +19,7 @@ from supervisor_core.pipeline.each import (
 from supervisor_core.pipeline.tasks import TaskReport, Terms
 from supervisor_core.store import Connection, fingerprints
 from supervisor_core.store.attempts import Attempt, Step
-from supervisor_core.store.fingerprints import VERSION, Kind, StoredFingerprint
+from supervisor_core.store.fingerprints import QUALITY_MIN, VERSION, Kind, StoredFingerprint
 
 TASK = f"fingerprints/{VERSION}"
 
@@ -57,6 +57,30 @@ def take_fingerprints(context: Context, intake: IntakeKey) -> FingerprintReport:
         unchanged=len(files) - len(missing) + tally.skipped,
         pairs=pairs,
     )
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many of an intake's readable files were compared, and how many are too plain for it."""
+
+    files: int
+    compared: int
+    plain: int
+
+
+def coverage(context: Context, intake: IntakeKey) -> Coverage:
+    """How far the intake's files were compared with all others."""
+    wanted = {one.media: one.sha256 for one in files_of(context, intake)}
+    with context.store.read() as connection:
+        known = fingerprints.of(connection, wanted)
+        open_ones = {one.media for one in fingerprints.uncompared(connection, wanted)}
+    done = [
+        one
+        for key, one in known.items()
+        if (one.output, one.version) == (wanted[key], VERSION) and key not in open_ones
+    ]
+    plain = sum(max(one.qualities, default=0) < QUALITY_MIN for one in done)
+    return Coverage(len(wanted), len(done), plain)
 
 
 class _Taking(Doing[Taken]):

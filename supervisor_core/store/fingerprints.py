@@ -15,6 +15,8 @@ from supervisor_core.store.database import Connection
 from supervisor_core.store.rows import ROWS, fetch, given, keys
 
 VERSION = "pdq-1"
+# As in `enrichment.pdq`, which needs NumPy: below it a picture is too plain to be told by.
+QUALITY_MIN = 50
 
 _SHAPE = {
     "media": "VARCHAR",
@@ -156,15 +158,13 @@ def uncompared(connection: Connection, media: Iterable[str]) -> list[StoredFinge
     return list(map(_fingerprint, fetch(connection, sql, keys("media", media))))
 
 
-def stills_below(
-    connection: Connection, number: int, quality_min: int
-) -> tuple[list[Listed], bytes]:
+def stills_below(connection: Connection, number: int) -> tuple[list[Listed], bytes]:
     """All stills of lower numbers that can be told apart, in order, and their hashes in one."""
     sql = """
         SELECT media, output, number, hashes FROM fingerprint
         WHERE kind = 'still' AND version = ? AND number < ? AND qualities >= ? ORDER BY number
     """
-    rows = connection.execute(sql, [VERSION, number, bytes([quality_min])]).fetchall()
+    rows = connection.execute(sql, [VERSION, number, bytes([QUALITY_MIN])]).fetchall()
     return [Listed(row[0], row[1], row[2], 1) for row in rows], b"".join(row[3] for row in rows)
 
 
