@@ -147,6 +147,20 @@ def test_what_a_lost_owner_left_open_is_closed_at_takeover(store: Store, clock: 
     assert left.ended > NOON + timedelta(seconds=61)
 
 
+@pytest.mark.parametrize("step", [Step.ANALYSE, Step.COPY, Step.FINGERPRINT])
+def test_who_works_beside_a_lost_owner_is_left_alone(
+    step: Step, store: Store, clock: Clock
+) -> None:
+    take(store, "slow")
+    beside = replace(attempt(), step=step, owner="beside", id="beside")
+    with store.write() as connection:
+        attempts.open_all(connection, [attempt(), beside])
+    clock.turn(61)
+    take(store, "quick")
+    with store.read() as connection:
+        assert [one.id for one in attempts.unfinished(connection)] == ["beside"]
+
+
 def broken(store: Store, *ends: tuple[Outcome, Reason | None]) -> int:
     """How many tries in a row count against a media after these, one second apart."""
     tried = [

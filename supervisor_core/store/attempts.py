@@ -111,16 +111,21 @@ def _note(attempt: Attempt) -> None:
     )
 
 
+_HOLDING = "'mask', 'verify', 'aside', 'thumbnail'"
 _INTERRUPT = (
     "UPDATE attempt SET ended = ?, outcome = 'interrupted', reason = ? WHERE ended IS NULL AND "
 )
 
 
 def close_lost(connection: Connection, media: Sequence[str], now: datetime) -> None:
-    """Closes what an owner that lost these media has left open."""
+    """Closes what an owner that lost these media has left open.
+
+    Only the steps that hold a media itself: who analyses or copies it holds a task, and goes on.
+    """
     if media:
         connection.execute(
-            f"{_INTERRUPT} media IN (SELECT media FROM {ROWS})",  # noqa: S608
+            f"{_INTERRUPT} step IN ({_HOLDING})"  # noqa: S608
+            f" AND media IN (SELECT media FROM {ROWS})",
             [now, Reason.LEASE_LOST, *keys("media", media)],
         )
 
