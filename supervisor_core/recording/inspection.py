@@ -1,28 +1,23 @@
 """What a recorded segment really holds: every frame decoded; runs in a worker's child process."""
 
 import hashlib
-import io
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import av
 
 from supervisor_core.child import report_progress
-from supervisor_core.media.container import open_container, open_stream, packets, picture_stream
+from supervisor_core.media.container import open_container, packets, picture_stream
 from supervisor_core.media.damage import damaged
-from supervisor_core.media.files import PART_SUFFIX, open_regular
 from supervisor_core.media.frames import FALLBACK_TIME_BASE, samples_of
 from supervisor_core.media.kinds import Container
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.recording.keyframes import key_frame_at
 from supervisor_core.recording.looks import Look, Plane, look_of
 from supervisor_core.recording.pieces import Place
 from supervisor_core.recording.watching import Sample, Watch
-
-_LONGEST_BYTES = 8 * 2**20  # of one coded key frame
 
 
 @dataclass
@@ -69,22 +64,9 @@ def samples_at(places: Sequence[Place]) -> list[Sample]:
 
 
 def _sample_at(place: Place) -> Sample | None:
-    with suppress(Failed), open_stream(_excerpt(place), "mpegts") as container:
-        stream = picture_stream(container)
-        with damaged(Reason.DECODE_FAILED):
-            for packet in packets(container, stream):
-                for frame in packet.decode():
-                    return Sample(place.media_s, look_of(_luma(frame)))
+    with suppress(Failed):
+        return Sample(place.media_s, look_of(_luma(key_frame_at(place))))
     return None
-
-
-def _excerpt(place: Place) -> io.RawIOBase:
-    part = place.path.with_name(place.path.name + PART_SUFFIX)
-    with os.fdopen(open_regular(part if part.exists() else place.path), "rb") as file:
-        head = file.read(place.head_bytes)
-        file.seek(place.offset)
-        # PyAV asks no more of it than to read and to seek.
-        return cast(io.RawIOBase, io.BytesIO(head + file.read(place.size_bytes or _LONGEST_BYTES)))
 
 
 def _frames(path: Path) -> Iterator[tuple[av.VideoFrame, float]]:
