@@ -27,6 +27,7 @@ ALL = {
     "consistency",
     "demo",
     "doctor",
+    "duplicates",
     "health",
     "ingest",
     "record",

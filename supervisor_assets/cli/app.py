@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from supervisor_assets.cli.app_care import care
+from supervisor_assets.cli.app_looks import looks
 from supervisor_assets.cli.codes import MEANING
 from supervisor_assets.cli.edge import edge
 from supervisor_core.keys import Retried
@@ -29,6 +30,7 @@ recordings = typer.Typer(
 )
 app.add_typer(recordings, name="recordings")
 app.registered_commands += care.registered_commands
+app.registered_commands += looks.registered_commands
 
 # What `clean --json` prints when it did not come to look at the file.
 CLEANED_NOTHING: dict[str, object] = {

@@ -1,0 +1,28 @@
+"""The commands about what pictures and films look like, with their arguments and help."""
+
+from typing import Annotated
+
+import typer
+
+from supervisor_assets.cli.edge import edge
+
+looks = typer.Typer()
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
+
+
+@looks.command()
+def duplicates(
+    media: Annotated[
+        str, typer.Option(metavar="ID", help="Only groups with this media (16 hex) or intake.")
+    ] = "",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="How many groups to list; 20, or all as JSON.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List files that are the same or look alike, and clips in longer films; changes nothing."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.duplicates import run as start
+
+        start(media, limit, as_json=as_json)
