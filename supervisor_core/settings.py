@@ -307,6 +307,7 @@ class Settings(BaseSettings):
         gt=0,
         description="While enrichments are due, one should begin at least this often.",
     )
+
     # Recordings of live streams.
     streams_file: Path | None = Field(
         default=None,
@@ -399,6 +400,11 @@ class Settings(BaseSettings):
         """The hosts of `model_hosts`, in lower case."""
         names = (name.strip().lower() for name in self.model_hosts.split(","))
         return frozenset(name for name in names if name)
+
+    @property
+    def enriching_model(self) -> str:
+        """The model that enriches."""
+        return self.enrich_model or self.model
 
     def open_home(self) -> Home:
         """The home of these settings, its folders made where they are missing."""

@@ -39,6 +39,7 @@ class OllamaServer:
     def __init__(self, *models: str, port: int = 0, mode: Mode = Mode.OK) -> None:
         self.models = dict.fromkeys(models or (MODEL,), "")  # name -> remote host
         self.answer: Answering | object | None = None
+        self.vectors: Callable[[list[str]], Any] | None = None  # of texts, other than usual
         self.everywhere = False  # False: only what asks a model misbehaves
         self.slow_s, self.down_s, self.busy_times = 0.5, 0.3, 2
         self.elsewhere = "http://127.0.0.1:9/"
@@ -237,9 +238,7 @@ class Handler(BaseHTTPRequestHandler):
             case "/api/show":
                 self.reply(200, shapes.shown(request.model, self.owner.models[request.model]))
             case "/api/embed":
-                texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
-                vectors = [shapes.embedding(text) for text in texts]
-                self.reply(200, {"model": request.model, "embeddings": vectors})
+                self.reply(200, shapes.embedded(body, self.owner.vectors))
             case "/api/chat" | "/api/generate":
                 self.tell(request, self.owner.said(request), stream=body.get("stream", True))
             case _:

@@ -9,8 +9,9 @@ import binascii
 import hashlib
 import io
 import json
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ from PIL import Image
 VERSION = "0.12.6"
 CREATED = "2026-01-02T03:04:05.678901234Z"
 DIMENSIONS = 16
+CONTEXT_CHARS = 8192  # of an embedding model; a real one counts tokens
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Received:
     path: str
     model: str = ""
     prompt: str = ""
+    texts: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     format: Any = None
     options: dict[str, Any] = field(default_factory=dict)
@@ -68,6 +71,7 @@ def received(path: str, body: dict[str, Any], headers: dict[str, str]) -> Receiv
         path=path,
         model=body.get("model", ""),
         prompt="\n".join(str(m.get("content", m.get("prompt", ""))) for m in messages),
+        texts=tuple(_texts(body.get("input"))),
         pictures=tuple(picture(text) for m in messages for text in m.get("images") or []),
         format=body.get("format"),
         options=body.get("options") or {},
@@ -154,6 +158,42 @@ def embedding(text: str) -> list[float]:
     raw = [byte - 127.5 for byte in hashlib.sha256(text.encode()).digest()[:DIMENSIONS]]
     length = sum(value * value for value in raw) ** 0.5
     return [value / length for value in raw]
+
+
+def embedded(body: dict[str, Any], vectors: Callable[[list[str]], Any] | None = None) -> dict:
+    """What /api/embed answers; raises `Refused` for an input that it does not take.
+
+    `vectors` makes other ones than `embedding` does.
+    """
+    texts = _texts(body.get("input"))
+    if body.get("truncate") is False and any(len(text) > CONTEXT_CHARS for text in texts):
+        raise Refused(400, "the input length exceeds the context length")
+    cut = [text[:CONTEXT_CHARS] for text in texts]
+    made = vectors(cut) if vectors is not None else [embedding(text) for text in cut]
+    size = body.get("dimensions") or 0
+    answer = {"model": body["model"], "embeddings": [_directed(one, size) for one in made]}
+    if not texts:
+        return answer
+    spent = {"total_duration": 14_143_917, "load_duration": 1_019_500}
+    return answer | spent | {"prompt_eval_count": sum(max(1, len(text) // 4) for text in cut)}
+
+
+def _texts(given: Any) -> list[str]:
+    if given is None or given == "":
+        return []
+    texts = given if isinstance(given, list) else [given]
+    if not all(isinstance(text, str) for text in texts):
+        raise Refused(400, "invalid input type")
+    return texts
+
+
+def _directed(vector: list[float], size: int) -> list[float]:
+    """The vector as the server gives it: cut where that was asked for, and of length 1."""
+    kept = vector[:size] if 0 < size < len(vector) else vector
+    if not all(math.isfinite(value) for value in kept):
+        raise Refused(400, "embedding contains NaN or Inf values")
+    length = max(sum(value * value for value in kept) ** 0.5, 1e-12)
+    return [value / length for value in kept]
 
 
 def listed(name: str, remote_host: str = "") -> dict[str, Any]:

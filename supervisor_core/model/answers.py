@@ -35,12 +35,21 @@ def parse(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises `Failed`: INVALID_JSON, PARSE_ERROR, MISSING_KEY or SCHEMA_MISMATCH.
     """
+    value = first_object(text)
+    _check(value, schema)
+    return value
+
+
+def first_object(text: str) -> dict[str, Any]:
+    """The first whole JSON object of a model's answer, whatever is in it.
+
+    Raises `Failed`: INVALID_JSON, PARSE_ERROR or SCHEMA_MISMATCH for another value.
+    """
     value = _first(text)
     if value is None:
         raise Failed(Reason.INVALID_JSON, length=len(text))
     if not isinstance(value, dict):
         raise Failed(Reason.SCHEMA_MISMATCH, error="not_an_object")
-    _check(value, schema)
     return value
 
 

@@ -19,8 +19,7 @@ class Guard:
 
     def __init__(self, store: Store, url: str, model: str, rules: Rules) -> None:
         self._store = store
-        endpoint = Endpoint.of(url)
-        self._endpoint = f"{endpoint.scheme}://{endpoint.host}:{endpoint.port}"
+        self._endpoint = Endpoint.of(url).place
         self._model = model
         self._rules = rules
 

@@ -46,6 +46,11 @@ class Endpoint:
         return f"{self.scheme}://{host}:{self.port}{self.path}"
 
     @property
+    def place(self) -> str:
+        """What stands for it in the store: scheme, host and port."""
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+    @property
     def local(self) -> bool:
         """True when the host is this machine by its very address, or `localhost`."""
         try:

@@ -5,6 +5,7 @@ there and whether it is really there and not somewhere else. Only a whole answer
 line of the stream was read, and it was the model that ended it (`stop`), not a limit of tokens.
 """
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,12 +21,13 @@ from supervisor_core.model.transport import Limits, Transport
 from supervisor_core.model.waiting import noted
 from supervisor_core.reasons import Failed, Reason
 
-__all__ = ["OPTIONS", "Answer", "Limits", "ModelServer"]
+__all__ = ["OPTIONS", "Answer", "Limits", "ModelServer", "Vectors"]
 
 # The same question gets the same answer, as far as a model can promise that.
 OPTIONS: Mapping[str, Any] = {"temperature": 0, "seed": 42, "top_p": 1}
 
 _NANOSECONDS = 1e9
+_LENGTH_MIN = 1e-6
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,17 @@ class Answer:
     done_reason: str
     prompt_tokens: int
     answer_tokens: int
+    load_s: float
+    total_s: float
+    digest: str
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """One vector of length 1 for each text, all of the same dimension, with the measurements."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    prompt_tokens: int
     load_s: float
     total_s: float
     digest: str
@@ -82,6 +95,26 @@ class ModelServer:
                     options={**OPTIONS, **(options or {})},
                 )
                 return _whole(parts, digest)
+
+    def embed(self, model: str, texts: Sequence[str]) -> Vectors:
+        """Has a model make a vector of each text, in one request.
+
+        A text above the model's context is cut there by the server. Raises `Failed` as `ask` does;
+        HTTP_ERROR also for a model that makes no vectors, NOT_AN_ANSWER for anything but one usable
+        vector for each text.
+        """
+        check_host(self.endpoint, model, self._hosts)
+        with noted("model server"), _connected(self.endpoint, self._limits) as (web, client):
+            digest = find_model(web, model, self._hosts).digest
+            with _understood(0):
+                said = client.embed(model=model, input=list(texts), truncate=True)
+                return Vectors(
+                    vectors=_directions(said.embeddings, len(texts)),
+                    prompt_tokens=said.prompt_eval_count or 0,
+                    load_s=(said.load_duration or 0) / _NANOSECONDS,
+                    total_s=(said.total_duration or 0) / _NANOSECONDS,
+                    digest=digest,
+                )
 
 
 @contextmanager
@@ -133,6 +166,21 @@ def _answer(text: str, last: ollama.ChatResponse, digest: str) -> Answer:
         load_s=(last.load_duration or 0) / _NANOSECONDS,
         total_s=(last.total_duration or 0) / _NANOSECONDS,
         digest=digest,
+    )
+
+
+def _directions(vectors: Sequence[Sequence[float]], count: int) -> tuple[tuple[float, ...], ...]:
+    """The vectors, each brought to length 1: servers of old did not do that.
+
+    Some models give nothing but zeros for a text that is too long; that points nowhere.
+    """
+    lengths = [math.sqrt(sum(value * value for value in vector)) for vector in vectors]
+    usable = all(math.isfinite(length) and length > _LENGTH_MIN for length in lengths)
+    if len(vectors) != count or len({len(vector) for vector in vectors}) != 1 or not usable:
+        raise Failed(Reason.NOT_AN_ANSWER, error="vectors")
+    return tuple(
+        tuple(value / length for value in vector)
+        for vector, length in zip(vectors, lengths, strict=True)
     )
 
 

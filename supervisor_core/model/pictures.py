@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from supervisor_core.media.stills import read_still
@@ -21,7 +22,12 @@ def prepared(path: Path, longest_side: int, size_bytes_max: int) -> bytes:
     Raises `Failed(TOO_LARGE_FOR_VISION)` when six tries, each smaller, don't bring it there, and
     what `read_still` raises.
     """
-    picture = Image.fromarray(np.ascontiguousarray(read_still(path)[:, :, ::-1]))
+    return shrunk(read_still(path), longest_side, size_bytes_max)
+
+
+def shrunk(pixels: NDArray[np.uint8], longest_side: int, size_bytes_max: int) -> bytes:
+    """The same for a decoded picture, BGR."""
+    picture = Image.fromarray(np.ascontiguousarray(pixels[:, :, ::-1]))
     side = min(longest_side, max(picture.size))
     for _ in range(TRIES):
         content = _jpeg(picture, side)

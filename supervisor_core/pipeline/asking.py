@@ -159,14 +159,17 @@ class Asking:
             )
 
 
-def model_health(context: Context) -> Health:
-    """How the model server is, asked in the child: also a name that is looked up has its limit."""
+def model_health(context: Context, model: str = "") -> Health:
+    """How the model server is, asked in the child: also a name that is looked up has its limit.
+
+    Of the settings' model, when no other one is named.
+    """
     settings, limit_s = context.settings, context.settings.model_health_s
     try:
         return context.worker.call(
             context.tools.look,
             settings.ollama_url,
-            settings.model,
+            model or settings.model,
             settings.model_host_names,
             limit_s,
             limit_s=limit_s + CHILD_SPARE_S,
@@ -175,19 +178,20 @@ def model_health(context: Context) -> Health:
         return Health(State.DOWN, Reason.OLLAMA_UNREACHABLE, seconds=limit_s)
 
 
-def model_rests(context: Context) -> Reason | None:
+def model_rests(context: Context, model: str = "") -> Reason | None:
     """Why the model is left alone just now though it may be well; None when it may be asked."""
-    circuit = guard_of(context).circuit()
+    circuit = guard_of(context, model).circuit()
     tried_in_vain = circuit.trial is not None and is_gone(circuit.trial)
     if circuit.phase is Phase.CLOSED or circuit.until is None or tried_in_vain:
         return None
     return Reason.BLOCKED_BY_OLLAMA if circuit.until > context.now() else None
 
 
-def guard_of(context: Context) -> Guard:
-    """The circuit breaker around the settings' model."""
+def guard_of(context: Context, model: str = "") -> Guard:
+    """The circuit breaker around the settings' model, or another one."""
     settings = context.settings
-    return Guard(context.store, settings.ollama_url, settings.model, rules_of(settings))
+    name = model or settings.model
+    return Guard(context.store, settings.ollama_url, name, rules_of(settings))
 
 
 def _kind(subject: Subject, judged: Judged) -> Kind:

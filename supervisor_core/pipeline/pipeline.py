@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from supervisor_core.pipeline.analysing import AnalysisReport
     from supervisor_core.pipeline.copied import Standing
     from supervisor_core.pipeline.copying import CopyReport
+    from supervisor_core.pipeline.enriching import EnrichReport, Order
     from supervisor_core.repair import OpenIntake
     from supervisor_core.sessions.account import Account
     from supervisor_core.sessions.exporting import Exported
@@ -161,6 +162,17 @@ class Pipeline:
         from supervisor_core.pipeline.analysing import block
 
         return block(self._context, intakes, reason)
+
+    @_step
+    def enrich(self, intake: IntakeKey, mode: str, order: "Order | None" = None) -> "EnrichReport":
+        """Enriches in one mode what may be shown and wants it; see `pipeline.enriching`.
+
+        Also raises `Failed(UNKNOWN_MODE)`. While the model can't be asked the items are blocked,
+        and nothing of their tries is used.
+        """
+        from supervisor_core.pipeline.enriching import Order, enrich
+
+        return enrich(self._context, intake, mode, order or Order())
 
     @_step
     def model_health(self) -> "Health":

@@ -118,6 +118,17 @@ class Tally:
         )
 
 
+@dataclass(frozen=True)
+class End:
+    """How one task ends: with its result's state (and why it is no whole one), or a failure."""
+
+    task: Task
+    attempt: Attempt
+    end: Work | Failed
+    key: str
+    reason: Reason | None = None
+
+
 class Tasks:
     """The tasks of one kind in one owner's hands."""
 
@@ -189,6 +200,46 @@ class Tasks:
             attempts.open_all(connection, [attempt])
         return held, attempt
 
+    def take_all(
+        self,
+        connection: Connection,
+        task: str,
+        wanted: Mapping[MediaKey, str],
+        level: str,
+        longest_s: float,
+    ) -> list[tuple[Task, Attempt]]:
+        """Takes those of several media, each with its key, that are open and due: see `take`."""
+        owner, now = self._context.owner, self._context.now()
+        known = work.load(connection, task, wanted)
+        taken: list[tuple[Task, Attempt]] = []
+        dead: list[Task] = []
+        for media, key in wanted.items():
+            found = known.get(media) or Task(media, task, created=now, updated=now)
+            if not self._may_take(found, key, now):
+                continue
+            if found.state is Work.RUNNING:
+                attempts.close_lost_step(connection, self._step, media, level, now)
+            if self._kills(found):
+                dead.append(found.put_down(Work.DEAD, Reason.WORKER_CRASHED, key=key))
+                self.tally.count(dead[-1])
+                continue
+            held = found.taken(owner, now + timedelta(seconds=longest_s))
+            taken.append((held, self._attempt(held, level, now)))
+        work.save(connection, [*dead, *(held for held, _ in taken)], now)
+        attempts.open_all(connection, [attempt for _, attempt in taken])
+        return taken
+
+    def _attempt(self, held: Task, level: str, now: datetime) -> Attempt:
+        return Attempt(
+            step=self._step,
+            owner=self._context.owner,
+            started=now,
+            intake=self._intake,
+            media=held.media,
+            level=level,
+            epoch=held.lease_epoch,
+        )
+
     def _kills(self, task: Task) -> bool:
         """True for one that as many runs as it has tries have left in the midst of their work."""
         lost = task.state is Work.RUNNING and task.lease_owner != self._context.owner
@@ -205,6 +256,37 @@ class Tasks:
             self.tally.count(task)
             return False
         return True
+
+    def still_ours(self, connection: Connection, held: Iterable[Task]) -> dict[MediaKey, Task]:
+        """Those of one task that nobody has taken over, as they stand; the others count as busy."""
+        mine = list(held)
+        known = work.load(connection, mine[0].task, [one.media for one in mine]) if mine else {}
+        ours = {}
+        for one in mine:
+            found = known.get(one.media)
+            lease = (one.lease_owner, one.lease_epoch)
+            if found is not None and (found.lease_owner, found.lease_epoch) == lease:
+                ours[one.media] = found
+        self.tally.busy += len(mine) - len(ours)
+        return ours
+
+    def end_all(self, connection: Connection, ends: Iterable[End]) -> None:
+        """Puts tasks down that are still ours; what was found lost is closed by its new owner."""
+        now = self._context.now()
+        put, closed = [], []
+        for one in ends:
+            said = one.end
+            task = (
+                self._failed(one.task, said, one.key, now)
+                if isinstance(said, Failed)
+                else one.task.put_down(said, one.reason, key=one.key)
+            )
+            outcome = Outcome.FAILED if isinstance(said, Failed) else Outcome.DONE
+            put.append(task)
+            closed.append(_closed(one.attempt, now, outcome, task.reason))
+            self.tally.count(task)
+        work.save(connection, put, now)
+        attempts.close_all(connection, closed)
 
     def end(
         self, connection: Connection, held: Task, attempt: Attempt, end: Work | Failed, key: str

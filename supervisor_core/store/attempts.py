@@ -39,6 +39,7 @@ class Step(StrEnum):
     ASIDE = "aside"
     THUMBNAIL = "thumbnail"
     ANALYSE = "analyse"
+    ENRICH = "enrich"
     COPY = "copy"
     INTEGRITY = "integrity"
     FINGERPRINT = "fingerprint"

@@ -46,7 +46,7 @@ CREATE TABLE embedding (
     model        VARCHAR NOT NULL,
     model_digest VARCHAR NOT NULL,
     dimensions   INTEGER NOT NULL,
-    vector       FLOAT[] NOT NULL,   -- of length 1
+    vector       BLOB NOT NULL,      -- little-endian float32 each, of length 1
     created      TIMESTAMPTZ NOT NULL
 );
 
