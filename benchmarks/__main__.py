@@ -9,6 +9,7 @@ MODULES = (
     "benchmarks.localize",
     "benchmarks.analyses",
     "benchmarks.recording",
+    "benchmarks.duplicates",
 )
 
 

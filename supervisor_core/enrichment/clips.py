@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from supervisor_core.enrichment.near import NEAR_MAX, columns_of, distances
+from supervisor_core.enrichment.near import columns_of, distances
 from supervisor_core.enrichment.pdq import HASH_BITS, QUALITY_MIN
 from supervisor_core.enrichment.video_pdq import STEP_S, VideoFingerprint
 
 # A clip shorter than this has too few samples to be told from a picture that looks like the film.
 CLIP_MIN_S = 2.0
 MATCHED_MIN = 0.7
+# More than between two pictures: many samples in a row speak for a clip, not one alone.
+_ALIKE_MAX = 72
 _SAMPLES_MIN = 4
 _PROBES = 12
 _OFFSETS_TRIED = 64
@@ -82,7 +84,7 @@ class ClipFinder:
         chosen = np.unique(np.linspace(0, len(clip) - 1, _PROBES).astype(int))
         hits = np.zeros(len(self._keys), int)
         for one in clip.hashes[chosen]:
-            near = distances(self._columns, one.tobytes()) <= NEAR_MAX
+            near = distances(self._columns, one.tobytes()) <= _ALIKE_MAX
             hits[np.unique(self._owners[near])] += 1
         likely = (self._keys[number] for number in np.flatnonzero(hits >= len(chosen) / 2))
         found = {
@@ -108,7 +110,7 @@ def _offsets(
     clip: VideoFingerprint, film: VideoFingerprint, table: _Table
 ) -> npt.NDArray[np.float64]:
     """The offsets, a quarter of a second apart, that most pairs of alike samples vote for."""
-    rows, columns = np.nonzero(table <= NEAR_MAX)
+    rows, columns = np.nonzero(table <= _ALIKE_MAX)
     votes = np.round((film.times_s[columns] - clip.times_s[rows]) * 4).astype(int)
     offsets, counts = np.unique(votes, return_counts=True)
     last = length_s(film) - length_s(clip) + SLACK_S
@@ -141,5 +143,5 @@ def _measured(
     # none, the frames are as far apart as any two.
     bits[gaps > STEP_S] = HASH_BITS / 2
     best = np.minimum(bits.min(axis=0), HASH_BITS / 2)
-    matched = float((best <= NEAR_MAX).mean())
+    matched = float((best <= _ALIKE_MAX).mean())
     return Found(float(offset), matched, float(best.mean()), certain=False)
