@@ -1,14 +1,22 @@
 """A library beside a home: files are put there, it is scanned, and what was there is compared."""
 
 import hashlib
-import os.path
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+from all_steps import take_through
+from picture_builders import painted
 from pipeline_parts import House
 
-from supervisor_core.libraries.roots import Root
+from supervisor_core.keys import IntakeKey
+from supervisor_core.libraries.roots import Root, enter_root, load_roots, roots_file
 from supervisor_core.libraries.scanning import Report, Wish, scan
+from supervisor_core.libraries.visit import Order
+from supervisor_core.pipeline.child import Examined, visit_file
+from supervisor_core.pipeline.tools import Tools
 from supervisor_core.store import libraries
 
 State = dict[str, tuple[int, int, int, str]]
@@ -25,6 +33,9 @@ class Shelf:
 
     def __post_init__(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
+        file = roots_file(self.house.home, self.house.settings)
+        if self.name not in load_roots(file):
+            enter_root(file, self.name, self.root)
 
     @property
     def path(self) -> Path:
@@ -51,6 +62,18 @@ class Shelf:
             Wish(**wish),  # type: ignore[arg-type]
         )
 
+    def draw(self, name: str, seed: int = 0, width: int = 640, height: int = 400) -> Path:
+        """Puts a picture there."""
+        _, packed = cv2.imencode(Path(name).suffix, painted(seed, width, height))
+        return self.put(name, packed.tobytes())
+
+    def take_in(self, **wish: object) -> list[IntakeKey]:
+        """Scans, imports and cleans what is new."""
+        keys = list(self.scan(**wish).intakes)
+        for key in keys:
+            take_through(self.house.pipeline, key)
+        return keys
+
     def events(self) -> list[str]:
         with self.house.store.read() as connection:
             return [event for event, _ in libraries.events_of(connection, self.name)]
@@ -73,6 +96,18 @@ def state_of(folder: Path) -> State:
         time = 0 if path.is_dir() and not path.is_symlink() else status.st_mtime_ns
         found[str(path.relative_to(folder))] = (status.st_mode, status.st_size, time, content)
     return found
+
+
+def library_house(folder: Path, **changes: object) -> House:
+    """A house whose pictures are real ones."""
+    return House(folder, tools=Tools(), **changes)  # type: ignore[arg-type]
+
+
+def deadly_visit(order: Order) -> Examined:
+    """A visit that ends the process which reads a file of this name."""
+    if order.path.startswith("deadly"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return visit_file(order)
 
 
 def counts(report: Report) -> dict[str, int]:

@@ -94,8 +94,8 @@ def test_an_operators_own_profile_and_an_overridden_one(tmp_path: Path) -> None:
     )
     assert load_profile("upload", tmp_path) == Profile("upload", max_bytes=5)
     assert load_profile("archive", tmp_path) == Profile("archive")
-    assert profile_names(tmp_path) == ["archive", "upload", "ward-3"]
-    assert profile_names() == ["archive", "upload"]
+    assert profile_names(tmp_path) == ["archive", "library", "upload", "ward-3"]
+    assert profile_names() == ["archive", "library", "upload"]
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,17 @@ def texts_of(path: Path) -> Texts:
     return texts
 
 
+def texts_in(content: bytes) -> Texts:
+    """The texts of a picture that was read before; see `texts_of`."""
+    texts = Texts()
+    try:
+        walk = _walk_for(content[:12])
+        walk(lambda offset, count: content[offset : offset + count], texts)
+    except _Cut:
+        texts.flaw = texts.flaw or Flaw.DAMAGED
+    return texts
+
+
 def _walk_for(head: bytes) -> Callable[[_Read, Texts], None]:
     for magic, walk in _WALKS:
         if magic.match(head):

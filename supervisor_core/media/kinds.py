@@ -96,8 +96,15 @@ def identify(path: Path, name: str | None = None) -> Container:
     `Failed`: FILE_NOT_FOUND, NOT_A_FILE, FILE_EMPTY, DISGUISED_FILE when the content is not the
     kind of media that the name claims, UNSUPPORTED_CONTAINER when the name claimed no media either.
     """
-    head = _read_head(path)
-    claimed = claimed_kind(path.name if name is None else name)
+    return identify_head(_read_head(path), path.name if name is None else name)
+
+
+def identify_head(head: bytes, name: str) -> Container:
+    """Tells the format of a file that begins so and was called so; raises as `identify` does."""
+    if not head:
+        raise Failed(Reason.FILE_EMPTY)
+    head = head[:_HEAD_BYTES]
+    claimed = claimed_kind(name)
     found = recognise(head)
     if found is not None and claimed in (None, found.kind):
         return found
@@ -125,10 +132,7 @@ def recognise(head: bytes) -> Container | None:
 
 def _read_head(path: Path) -> bytes:
     with os.fdopen(open_regular(path), "rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if not head:
-        raise Failed(Reason.FILE_EMPTY)
-    return head
+        return file.read(_HEAD_BYTES)
 
 
 def _iso_media(head: bytes) -> Container | None:

@@ -1,7 +1,7 @@
 """Files that are used where they lie: a symbolic link stands for each, and says what it stood for.
 
 The link bears the time that its file had when it was imported. With the size, which the store has,
-that tells a file that was written since; nothing is ever read through such a link.
+that tells a file that was written since; nothing is ever written through such a link.
 """
 
 import ctypes
@@ -9,24 +9,39 @@ import os
 import stat
 from pathlib import Path
 
-from supervisor_core.media.files import PART_SUFFIX
 from supervisor_core.reasons import Failed, Reason
 
 _SECOND_NS = 10**9
+_FORMER_SUFFIX = ".former"
 
 
-def link(target: Path, place: Path, mtime_ns: int) -> None:
+def link(target: Path, place: Path, mtime_ns: int) -> bool:
     """Puts a link to a file at a place, or points the one that is there at it.
 
-    A file that lies there is replaced as `rename` does; what a link there leads to is not touched.
-    It is durable after `sync_disk`.
+    A file that lies there itself is never replaced: then False. Durable after `sync_disk`.
     """
-    part = place.with_name(place.name + PART_SUFFIX)
-    part.unlink(missing_ok=True)
     place.parent.mkdir(parents=True, exist_ok=True)
-    part.symlink_to(target.absolute())
-    os.utime(part, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
-    part.replace(place)
+    try:
+        place.symlink_to(target.absolute())
+    except FileExistsError:
+        if not _remove_link(place):
+            return False
+        place.symlink_to(target.absolute())
+    os.utime(place, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
+    return True
+
+
+def _remove_link(place: Path) -> bool:
+    """Removes a link; whatever else has come there by now is put back as it was."""
+    if not place.is_symlink():
+        return False
+    former = place.with_name(place.name + _FORMER_SUFFIX)
+    place.rename(former)
+    if former.is_symlink():
+        former.unlink()
+        return True
+    former.rename(place)
+    return False
 
 
 def original(path: Path, size_bytes: int | None = None) -> Path:

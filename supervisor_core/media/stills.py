@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -54,19 +54,24 @@ def probe_still(path: Path) -> MediaInfo:
     with _opened(path) as (image, container):
         with damaged(Reason.FRAME_EXTRACTION_FAILED):
             image.load()
-        width, height = image.size
-        if _orientation(image) in _SIDEWAYS:
-            width, height = height, width
-        return MediaInfo(
-            container=container,
-            codec=container.value,
-            width=width,
-            height=height,
-            size_bytes=path.stat().st_size,
-            frames=1,
-            pixel_format=image.mode,
-            bit_depth=16 if image.mode.startswith("I") else 8,
-        )
+        return facts_of(image, container, path.stat().st_size)
+
+
+def facts_of(image: Image.Image, container: Container, size_bytes: int) -> MediaInfo:
+    """The facts of an opened still."""
+    width, height = image.size
+    if _orientation(image) in _SIDEWAYS:
+        width, height = height, width
+    return MediaInfo(
+        container=container,
+        codec=container.value,
+        width=width,
+        height=height,
+        size_bytes=size_bytes,
+        frames=1,
+        pixel_format=image.mode,
+        bit_depth=16 if image.mode.startswith("I") else 8,
+    )
 
 
 def read_still(path: Path) -> Picture:
@@ -76,9 +81,7 @@ def read_still(path: Path) -> Picture:
     """
     with _opened(path) as (image, _), damaged(Reason.DECODE_FAILED):
         image.load()
-        turn = _TURNS.get(_orientation(image))
-        upright = image.transpose(turn) if turn is not None else image
-        return np.ascontiguousarray(np.asarray(_visible(upright))[:, :, ::-1])
+        return upright(image)
 
 
 def write_still(path: Path, pixels: Picture, container: Container) -> None:
@@ -98,15 +101,37 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Container]]:
     container = identify(path, name="")
     if container not in _PILLOW_FORMATS:
         raise Failed(Reason.UNSUPPORTED_CONTAINER, content=container.value)
-    with os.fdopen(open_regular(path), "rb") as file:
-        with damaged(Reason.METADATA_EXTRACTION_FAILED):
-            image = Image.open(file, formats=[_PILLOW_FORMATS[container]])
-            frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-        with image:
-            check_size(*image.size, STILL_PIXELS_MAX)
-            if frames > 1:
-                raise Failed(Reason.UNSUPPORTED_CONTAINER, frames=frames)
-            yield image, container
+    with (
+        os.fdopen(open_regular(path), "rb") as file,
+        opened_still(file, container) as image,
+    ):
+        yield image, container
+
+
+@contextmanager
+def opened_still(file: BinaryIO, container: Container) -> Iterator[Image.Image]:
+    """A still whose format is known, before anything of it is decoded; raises as `probe_still`."""
+    with damaged(Reason.METADATA_EXTRACTION_FAILED):
+        image = Image.open(file, formats=[_PILLOW_FORMATS[container]])
+        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    with image:
+        check_size(*image.size, STILL_PIXELS_MAX)
+        if frames > 1:
+            raise Failed(Reason.UNSUPPORTED_CONTAINER, frames=frames)
+        yield image
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none that makes sense."""
+    found = _orientation(image)
+    return found if found in _TURNS else 1
+
+
+def upright(image: Image.Image) -> Picture:
+    """The pixels of a decoded still as a viewer would show them."""
+    turn = _TURNS.get(_orientation(image))
+    turned = image.transpose(turn) if turn is not None else image
+    return np.ascontiguousarray(np.asarray(_visible(turned))[:, :, ::-1])
 
 
 def _orientation(image: Image.Image) -> int:

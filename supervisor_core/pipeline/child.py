@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from supervisor_core.cleaning.job import CleanReport, Finding, Job, VerifyReport
+from supervisor_core.libraries.visit import Glimpse, Order
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.kinds import Kind
 from supervisor_core.media.policy import Profile, check_policy, check_size
@@ -26,11 +27,15 @@ UNCLASSIFIED = "unclassified"
 
 @dataclass(frozen=True)
 class Examined:
-    """A file that may come in; `tags` are DICOM's, for the restricted store only."""
+    """A file that may come in; `tags` are DICOM's, for the restricted store only.
+
+    `glimpse` is what a still of a library looks like and says of itself.
+    """
 
     sha256: str
     info: MediaInfo
     tags: Mapping[str, str] = field(default_factory=dict)
+    glimpse: Glimpse | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,21 @@ def examine(path: Path, outside_name: str, profile: Profile) -> Examined:
     info = probe(path, outside_name)
     check_policy(info, profile)
     return Examined(sha256_of(path), info, _tags(path, info))
+
+
+def visit_file(order: Order) -> Examined:
+    """Looks at a file of a library where it lies; see `libraries.visiting.visit`."""
+    from supervisor_core.libraries.visiting import visit
+
+    sha256, info, glimpse = visit(order)
+    return Examined(sha256, info, _tags(order.root / order.path, info), glimpse)
+
+
+def copy_file(order: Order) -> None:
+    """Copies a file of a library; see `libraries.visiting.copy`."""
+    from supervisor_core.libraries.visiting import copy
+
+    copy(order)
 
 
 def _tags(path: Path, info: MediaInfo) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ PASSING = frozenset(
         Reason.FILE_CHANGED,
         Reason.IO_ERROR,
         Reason.LEASE_LOST,
+        Reason.LIBRARY_NOT_THERE,
         Reason.STORAGE_UNREACHABLE,
         Reason.STORE_BUSY,
         Reason.TRANSPORT_ERROR,

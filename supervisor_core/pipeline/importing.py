@@ -7,14 +7,19 @@ interrupts, the next call finds the file where it is and goes on from there. One
 intake at a time.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from supervisor_core.keys import RECORDING_SOURCE, IntakeKey, MediaKey
+from supervisor_core.libraries.roots import RESERVED
 from supervisor_core.media.files import publish
+from supervisor_core.media.policy import MaskPolicy, load_profile
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.child import Examined
 from supervisor_core.pipeline.context import Context
@@ -26,9 +31,20 @@ from supervisor_core.pipeline.rules import Profiles
 from supervisor_core.pipeline.sweeping import sweep
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.states import Arrival as State
-from supervisor_core.store import arrivals, attempts, audit, identifiers, names, objects
+from supervisor_core.store import (
+    Connection,
+    arrivals,
+    attempts,
+    audit,
+    exif,
+    identifiers,
+    names,
+    objects,
+    prompts,
+    tags,
+)
 from supervisor_core.store import media as media_table
-from supervisor_core.store.arrivals import Arrival
+from supervisor_core.store.arrivals import Arrival, Intake
 from supervisor_core.store.attempts import Attempt, Outcome, Step
 from supervisor_core.store.audit import Deed
 from supervisor_core.store.lock import hold_file
@@ -44,22 +60,52 @@ def import_items(context: Context, intake: IntakeKey) -> ImportReport:
         if not ours:
             raise Failed(Reason.LEASE_LOST)
         sweep(context)
-        return _Import(context, intake).run()
+        return _import_of(context, intake).run()
 
 
-class _Import:
-    def __init__(self, context: Context, intake: IntakeKey) -> None:
+def _import_of(context: Context, intake: IntakeKey) -> "Import":
+    with context.store.read() as connection:
+        header = arrivals.find_intake(connection, intake)
+    if header is None:
+        raise Failed(Reason.UNKNOWN_INTAKE)
+    if header.source in RESERVED:
+        return Import(context, header)
+    from supervisor_core.pipeline.in_place import ImportFromLibrary, ImportInPlace
+    from supervisor_core.pipeline.shelves import shelf_of
+
+    profile = load_profile(header.profile, context.profiles_folder())
+    in_place = profile.mask is MaskPolicy.NONE
+    kind = ImportInPlace if in_place else ImportFromLibrary
+    return kind(context, header, shelf_of(context, header.source))
+
+
+class Places(Protocol):
+    """Puts files where they belong, and says whether those that did not come in may yet."""
+
+    def place(self, looked: Looked) -> Looked:
+        """Puts one file where it belongs."""
+        ...
+
+    def waits(self, looked: Looked) -> bool:
+        """True when the cause may pass."""
+        ...
+
+
+class Import:
+    """Imports an intake of the inbox, of a storage or of a recording."""
+
+    group = GROUP
+
+    def __init__(self, context: Context, header: Intake) -> None:
         self._context = context
-        self._intake = intake
+        self._intake = intake = header.intake
         with context.store.read() as connection:
-            header = arrivals.find_intake(connection, intake)
             members = arrivals.arrivals_of(connection, intake)
             self._killed = attempts.count_failed(connection, intake, Step.IMPORT, KILLING)
-        if header is None:
-            raise Failed(Reason.UNKNOWN_INTAKE)
         home, recorded = context.home, header.source == RECORDING_SOURCE
         self._root = home.recordings if recorded else home.inbox
-        self._profile = Profiles(context.profiles_folder()).named(header.profile)
+        self._profiles = Profiles(context.profiles_folder())
+        self._profile = self._profiles.named(header.profile)
         self._seen = [member for member in members if member.state is State.SEEN]
         self._known = len(members) - len(self._seen)
         self._ended: Counter[State] = Counter()
@@ -67,10 +113,9 @@ class _Import:
         self._waiting: Counter[Reason] = Counter()
 
     def run(self) -> ImportReport:
-        if self._seen:
-            looker = self._looker()
-            for start in range(0, len(self._seen), GROUP):
-                self._import(looker, start)
+        """Imports what is still in state seen."""
+        for start in range(0, len(self._seen), self.group):
+            self._import(start)
         return ImportReport(
             intake=self._intake,
             imported=self._ended[State.IMPORTED],
@@ -86,25 +131,49 @@ class _Import:
             found = objects.recall(connection, paths)
         return Looker(self._context, self._profile, self._root, paths, found)
 
-    def _import(self, looker: Looker, start: int) -> None:
-        looked = [_intended(one) for one in self._look(looker, start)]
-        placer = Placer(self._context, looker, self._intend(looked), self._killed)
+    def _paths(self, members: Sequence[Arrival]) -> dict[str, str]:
+        with self._context.store.restricted() as connection:
+            return names.recall(connection, [one.fingerprint for one in members])
+
+    @cached_property
+    def _own_looker(self) -> Looker:
+        return self._looker()
+
+    def _import(self, start: int) -> None:
+        looker = self._own_looker
+        members = self._seen[start : start + self.group]
+        self._finish(looker, self._look_at(looker, members, self._open(members), start))
+
+    def _finish(self, looker: Looker, found: Sequence[Looked]) -> None:
+        looked = [_intended(one) for one in found]
+        placer = self._placer(looker, looked)
         placed = [placer.place(one) for one in looked]
-        self._keep_tags(placed)
+        self._placed(placed)
         self._record(placer, placed)
         for one in placed:
             if one.reason in STOPPING and isinstance(one.value, Failed):
                 raise one.value
 
-    def _look(self, looker: Looker, start: int) -> list[Looked]:
-        group = self._seen[start : start + GROUP]
-        opened = [self._attempt(arrival) for arrival in group]
+    def _placer(self, looker: Looker, looked: Sequence[Looked]) -> Places:
+        return Placer(self._context, looker, self._intend(looked), self._killed)
+
+    def _placed(self, placed: Sequence[Looked]) -> None:
+        """What must be kept before the store says that these files are there."""
+        self._keep_tags(placed)
+
+    def _open(self, members: Sequence[Arrival]) -> list[Attempt]:
+        opened = [self._attempt(arrival) for arrival in members]
         with self._context.store.write() as connection:
             # What is open was left by a dead importer: nobody else imports this intake now.
             attempts.close_dead_import(connection, self._intake, self._context.now())
             attempts.open_all(connection, opened)
+        return opened
+
+    def _look_at(
+        self, looker: Looker, members: Sequence[Arrival], opened: Sequence[Attempt], start: int
+    ) -> list[Looked]:
         looked = []
-        for index, (arrival, attempt) in enumerate(zip(group, opened, strict=True), start + 1):
+        for index, (arrival, attempt) in enumerate(zip(members, opened, strict=True), start + 1):
             looked.append(looker.look(arrival, attempt))
             if self._context.on_progress:
                 self._context.on_progress(index, len(self._seen))
@@ -127,7 +196,12 @@ class _Import:
         with self._context.store.write() as connection:
             intended = [(one.arrival, one.arrival) for one, _ in found]
             arrivals.save_all(connection, intended, self._context.now())
-            known = media_table.load(connection, {key for _, key in found})
+            return self._targets(connection, looked)
+
+    def _targets(self, connection: Connection, looked: Sequence[Looked]) -> dict[str, Path]:
+        """Where each content belongs."""
+        found = _contents(looked)
+        known = media_table.load(connection, {key for _, key in found})
         return {key: self._target(one, known.get(key)) for one, key in found}
 
     def _target(self, looked: Looked, known: Media | None) -> Path:
@@ -139,16 +213,35 @@ class _Import:
         return places.raw(home, looked.value.sha256, looked.value.info.container)
 
     def _keep_tags(self, placed: Sequence[Looked]) -> None:
-        tags = {
+        found = {
             one.value.sha256: one.value.tags
             for one in placed
             if isinstance(one.value, Examined) and one.value.tags
         }
-        if tags:
+        if found:
             with self._context.store.restricted() as connection:
-                identifiers.replace_tags(connection, tags)
+                identifiers.replace_tags(connection, found)
 
-    def _record(self, placer: Placer, placed: Sequence[Looked]) -> None:
+    def _also(
+        self,
+        connection: Connection,
+        placed: Sequence[Looked],  # noqa: ARG002
+        after: Sequence[Arrival],
+        now: datetime,  # noqa: ARG002
+    ) -> None:
+        """What is written in the same transaction.
+
+        Of what is cleaned now nothing stays that its file said of itself, nor a small picture.
+        """
+        again = [one.media for one in after if one.state is State.DUPLICATE and one.media]
+        if again and self._profile.mask is not MaskPolicy.NONE:
+            prompts.forget(connection, again)
+            exif.forget(connection, again)
+            tags.forget(connection, again)
+            for key in again:
+                places.thumbnail(self._context.home, key).unlink(missing_ok=True)
+
+    def _record(self, placer: Places, placed: Sequence[Looked]) -> None:
         now = self._context.now()
         with self._context.store.write() as connection:
             known = media_table.load(connection, {key for _, key in _contents(placed)})
@@ -158,12 +251,13 @@ class _Import:
             media_table.add(connection, list(new.values()), now)
             attempts.close_all(connection, [_closed(one, now) for one in placed])
             audit.write(connection, self._context.owner, list(self._deeds(changes)), now)
+            self._also(connection, placed, [after for _, after in changes], now)
         for _, after in changes:
             self._count(after)
 
     def _after(
         self,
-        placer: Placer,
+        placer: Places,
         looked: Looked,
         known: dict[MediaKey, Media],
         new: dict[MediaKey, Media],
@@ -186,7 +280,9 @@ class _Import:
     def _one_copy(self, path: Path | None, media: Media) -> None:
         """Keeps one copy, should the raw file have been moved aside since its place was found."""
         said = self._context.home.absolute(media.raw_path)
-        if path is not None and path != said and path.is_file():
+        if path is not None and path.is_symlink() and path != said and os.path.lexists(said):
+            path.unlink()  # never in the place of a file of ours
+        elif path is not None and path != said and path.is_file():
             publish(path, said)
 
     def _deeds(self, changes: Sequence[Change]) -> Iterator[Deed]:

@@ -146,12 +146,19 @@ class Looker:
             yield found
         yield places.refused(home, arrival.intake, arrival.ordinal)
 
-    def _examine(self, arrival: Arrival, path: Path) -> Examined:
+    def limit_s(self, arrival: Arrival) -> float:
+        """How long a look at the file may take."""
         settings = self.context.settings
-        limit_s = settings.import_base_s + settings.import_s_per_gb * arrival.size_bytes / 1e9
+        return settings.import_base_s + settings.import_s_per_gb * arrival.size_bytes / 1e9
+
+    def _examine(self, arrival: Arrival, path: Path) -> Examined:
         outside_name = PurePosixPath(self.paths.get(arrival.fingerprint, "")).name
         found = self.context.worker.call(
-            self.context.tools.examine, path, outside_name, self.profile, limit_s=limit_s
+            self.context.tools.examine,
+            path,
+            outside_name,
+            self.profile,
+            limit_s=self.limit_s(arrival),
         )
         # In raw/ another copy of the same bytes, with a time of its own, may have taken its place.
         if found.sha256 != arrival.media and not self.unchanged(arrival, path):

@@ -144,7 +144,7 @@ def job_for(context: Context, claim: Claim, level: Cleaning, destination: Path) 
     """What cleaning or verifying one media at one level needs to know."""
     home, settings = context.home, context.settings
     return Job(
-        source=places.find_raw(home, claim.media),
+        source=places.raw_source(home, claim.media),
         destination=destination,
         container=claim.media.info.container,
         level=Level(level),

@@ -10,8 +10,10 @@ from supervisor_core.home import Home
 from supervisor_core.keys import IntakeKey
 from supervisor_core.media.files import publish, sync
 from supervisor_core.media.kinds import Container
+from supervisor_core.media.links import original
 from supervisor_core.media.taking import open_folder
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.store.gate import Readable
 from supervisor_core.store.media import Media
 
 PUBLIC_FILE = 0o644
@@ -68,6 +70,19 @@ def find_raw(home: Home, media: Media) -> Path:
         if path.is_file():
             return path
     raise Failed(Reason.FILE_NOT_FOUND)
+
+
+def raw_source(home: Home, media: Media) -> Path:
+    """The raw file to read; where a link stands for it, the file in its library, if it is the same.
+
+    Raises `Failed`: FILE_NOT_FOUND, FILE_CHANGED, NOT_A_FILE.
+    """
+    return original(find_raw(home, media), media.info.size_bytes)
+
+
+def readable_file(home: Home, readable: Readable) -> Path:
+    """The file to read of what passed the gate; raises as `raw_source`."""
+    return original(home.absolute(readable.path), readable.size_bytes)
 
 
 def raw_place(home: Home, media: Media) -> Path:

@@ -102,7 +102,7 @@ class _Drawing(Work[Drawn]):
         part = folder / PART
         context.worker.call(
             context.tools.draw,
-            context.home.absolute(readable.path),
+            places.readable_file(context.home, readable),
             part,
             LONGEST_SIDE,
             limit_s=context.settings.thumbnail_s,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from supervisor_core.cleaning.job import CODE_VERSION, CleanReport, Job, Level, VerifyReport
 from supervisor_core.cleaning.limits import clean_limit_s, verify_limit_s
+from supervisor_core.libraries.visit import Order
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.policy import Profile
 from supervisor_core.pipeline import child, enrich_child
@@ -28,6 +29,8 @@ class Tools:
     """What the child does, what it may take, and the version all outputs are bound to."""
 
     examine: Callable[[Path, str, Profile], child.Examined] = child.examine
+    visit: Callable[[Order], child.Examined] = child.visit_file
+    copy: Callable[[Order], None] = child.copy_file
     clean: Callable[[Job], child.Made] = child.clean_file
     verify: Callable[[Job, CleanReport], VerifyReport] = child.verify_file
     draw: Callable[[Path, Path, int], None] = child.draw_thumbnail

@@ -19,12 +19,14 @@ _STOPPED = (Review.HELD, Review.REJECTED)
 class Readable:
     """A file that may be read: a verified output, or the raw file where none is required.
 
-    `path` is relative to the home, `sha256` the hash of that file.
+    `path` is relative to the home, `sha256` the hash of that file, `size_bytes` its size where it
+    is known. A raw file may be a link: `pipeline.places.readable_file` finds what is to be read.
     """
 
     media: MediaKey
     sha256: str
     path: str
+    size_bytes: int | None = None
 
 
 def require_verified(connection: Connection, media: MediaKey) -> Readable:
@@ -85,11 +87,11 @@ def _cleaned(connection: Connection, members: Iterable[Media]) -> list[Readable]
 def pass_gate(media: Media, output: Output | None) -> Readable | None:
     """The file that may be read for this media, or None."""
     if media.cleaning is Cleaning.NOT_REQUIRED:
-        return Readable(media.media, media.media, media.raw_path)
+        return Readable(media.media, media.media, media.raw_path, media.info.size_bytes)
     if media.cleaning not in (Cleaning.FRAME_LEVEL, Cleaning.ROI_MASK):
         return None
     if media.verification is not Verification.VERIFIED or output is None:
         return None
     if output.verified_at is None or output.path is None or output.level is not media.cleaning:
         return None
-    return Readable(media.media, output.sha256, output.path)
+    return Readable(media.media, output.sha256, output.path, output.size_bytes)
