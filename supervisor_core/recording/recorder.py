@@ -31,6 +31,7 @@ from supervisor_core.recording.listening import Beat, Listener, Silent
 from supervisor_core.recording.progress import Pace, State
 from supervisor_core.recording.recall import recall
 from supervisor_core.recording.results import Order, Recording
+from supervisor_core.recording.rhythm import Rhythm
 from supervisor_core.recording.segment_file import BREAKS, Closed, Ending, Folder
 from supervisor_core.recording.segmenter import Segmenter
 from supervisor_core.recording.source import Source
@@ -71,6 +72,7 @@ class Recorder:
         )
         self._account = Account(listener or Silent(), self._inspector, self._gaps)
         self._judge, self._state = Judge(order.frozen_s), State.OK
+        self._rhythm = Rhythm(order.frozen_s)
         self._source: Source | None = None
         self._sources = self._tries = self._turn = 0
         self._fresh = False  # whether this source brought anything new
@@ -277,8 +279,9 @@ class Recorder:
         """Now and then: what was written survives a power cut, and the picture is looked at."""
         self._segmenter.settle(_AGAIN_S)
         self._collect()
-        if samples := self._inspector.seen():
+        if samples := self._rhythm.marked(self._inspector.seen()):
             self._state = self._judge.glance(samples)
+            self._rhythm.saw(samples[-1].time_s, self._judge.still_s)
         if time.monotonic() < self._beat_at:
             return
         self._beat_at = time.monotonic() + self._order.heartbeat_s
@@ -290,8 +293,9 @@ class Recorder:
         """Has what came since the last look decoded, but for what may not be complete."""
         keys = self._segmenter.keys
         if len(keys) > 1 and not self._inspector.looking:
-            places = [keys.popleft() for _ in range(len(keys) - 1)]
-            self._inspector.look(places[:: -(-len(places) // _LOOKS)])
+            came = [keys.popleft() for _ in range(len(keys) - 1)]
+            if places := self._rhythm.choose(came, _LOOKS):
+                self._inspector.look(places)
 
     def _state_of_pictures(self) -> State:
         """That the stream loops may only be seen once its segment is whole."""

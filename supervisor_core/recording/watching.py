@@ -105,12 +105,14 @@ class Stillness:
         self._frozen_s = frozen_s
         self._look: Look | None = None
         self._since_s = 0.0
+        self.still_s = 0.0
 
     def see(self, sample: Sample) -> bool:
         """Takes in what is shown; true when that has not changed for so long."""
         if self._look is None or sample.moved or not alike(sample.look, self._look):
             self._look, self._since_s = sample.look, sample.time_s
-        return sample.time_s - self._since_s >= self._frozen_s
+        self.still_s = sample.time_s - self._since_s
+        return self.still_s >= self._frozen_s
 
 
 class Repeats:
@@ -159,6 +161,11 @@ class Judge:
         self._stillness = Stillness(frozen_s)
         self._keys, self._turns = Repeats(), Repeats()
         self._elapsed_s = 0.0
+
+    @property
+    def still_s(self) -> float:
+        """For how long what was shown last has not changed."""
+        return self._stillness.still_s
 
     def judge(self, samples: Sequence[Sample], turns: Iterable[Look] = ()) -> State:
         """What the next segment shows, by its samples in order and its turns."""
