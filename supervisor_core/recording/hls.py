@@ -12,16 +12,19 @@ from streamlink.stream.hls.m3u8 import M3U8Parser
 
 from supervisor_core.recording.guard import refuse
 
+_CHUNK_BYTES = 2**16  # of streamlink's own 8 KiB each costs as much as one of these
 _LOST = frozenset({404, 410})  # a segment that answers so will not come any more
 
 
 def adapt(back_s: float | None, *, strict: bool) -> None:
     """Playlists name no files; a live one is played from `back_s` before its end, or its edge.
 
-    When `strict`, a segment that can't be fetched whole ends the stream, so that it is fetched
-    again by the next source, instead of being left out.
+    What is fetched is passed on in larger pieces than streamlink's. When `strict`, a segment that
+    can't be fetched whole ends the stream, so that it is fetched again by the next source, instead
+    of being left out.
     """
     _refuse_files()
+    HLSStreamWriter.WRITE_CHUNK_SIZE = _CHUNK_BYTES
     if back_s is not None:
         _begin(back_s)
     if strict:

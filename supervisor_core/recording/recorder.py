@@ -39,7 +39,7 @@ from supervisor_core.recording.source_log import SourceLog
 from supervisor_core.recording.watching import Judge
 
 LOG = "source.log"
-_READ_S = 0.25  # how long a stop may go unnoticed
+_READ_S = 1.0  # how long a stop may go unnoticed
 _OVERLAP_S = 60.0  # what was recorded already is recognised
 _AGAIN_S = 600.0  # for so long a segment that broke off waits for what may come again
 _LOOKS = 8  # key frames at most with each heartbeat
@@ -172,7 +172,7 @@ class Recorder:
         ending: Ending | None = None
         try:
             while ending is None:
-                self._take(source.read(_READ_S))
+                self._take(source.read(min(_READ_S, self._order.heartbeat_s)))
                 self._beat()
                 ending = self._why_stop(source)
         finally:
