@@ -13,6 +13,7 @@ from store_builders import NOON
 
 from supervisor_core.deadline import Worker
 from supervisor_core.enrichment import child
+from supervisor_core.media.links import link
 from supervisor_core.media.policy import load_profile
 from supervisor_core.pipeline.checking import check_integrity, soundness
 from supervisor_core.pipeline.fingerprinting import take_fingerprints
@@ -69,6 +70,20 @@ def test_a_byte_that_flipped_in_the_archive_is_found_when_its_time_has_come(
     assert (report.checked, report.broken) == (2, {Reason.HASH_MISMATCH: 1})
     assert report.failed == {}  # the work is done: that is its result
     assert soundness(gallery.pipeline._context, key).right == 1
+
+
+def test_a_file_is_read_where_it_lies_and_one_that_was_written_since_is_told_so(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    key = gallery.hang(painted(0))
+    outside = tmp_path / "outside.png"
+    gallery.raw(key).rename(outside)
+    link(outside, gallery.raw(key), outside.stat().st_mtime_ns)
+    assert check(gallery, key).broken == {}
+    assert look(gallery, key).taken == 1
+    os.utime(outside, ns=(1, 1))
+    gallery.clock.turn(181 * 86400)
+    assert check(gallery, key).broken == {Reason.FILE_CHANGED: 1}
 
 
 def test_what_was_put_right_is_read_again_a_day_later(gallery: Gallery) -> None:

@@ -22,6 +22,7 @@ from supervisor_core.pipeline.each import (
     limit_by_length,
     work_through,
 )
+from supervisor_core.pipeline.places import readable_file
 from supervisor_core.pipeline.tasks import TaskReport, Terms
 from supervisor_core.reasons import Class, Failed, Reason
 from supervisor_core.settings import Settings
@@ -146,7 +147,7 @@ class _Checking(Doing[int | Reason]):
         try:
             return context.worker.call(
                 child.check_file,
-                context.home.absolute(file.readable.path),
+                readable_file(context.home, file.readable),
                 file.sha256,
                 limit_s=self.limit_s(file),
                 on_progress=on_progress,

@@ -16,6 +16,7 @@ from supervisor_core.pipeline.each import (
     limit_by_length,
     work_through,
 )
+from supervisor_core.pipeline.places import readable_file
 from supervisor_core.pipeline.tasks import TaskReport, Terms
 from supervisor_core.store import Connection, fingerprints
 from supervisor_core.store.attempts import Attempt, Step
@@ -103,7 +104,7 @@ class _Taking(Doing[Taken]):
         context = self._context
         return context.worker.call(
             child.fingerprint_file,
-            context.home.absolute(file.readable.path),
+            readable_file(context.home, file.readable),
             limit_s=self.limit_s(file),
             on_progress=on_progress,
         )
