@@ -5,6 +5,7 @@ import dagster as dg
 from resources import OllamaResource, PipelineResource, StoreResource
 from sensors.copies import copies_of
 from sensors.fingerprints import unlooked_files
+from sensors.libraries import libraries_of
 from sensors.library import library_exports
 from sensors.live_streams import live_streams_of
 from sensors.model_health import model_health
@@ -69,6 +70,7 @@ def definitions_for(home: str) -> dg.Definitions:
         sensors=[
             uploads_of(home),
             s3_uploads_of(home),
+            libraries_of(home),
             requests,
             reconcile,
             model_health,

@@ -54,6 +54,28 @@ RECORDED_NOTHING: dict[str, object] = {"ended": None, "sources": 0, "segments": 
 # What `recordings cleanup --json` prints when nothing came of it.
 CLEANED_UP_NOTHING: dict[str, object] = {"orphans": [], "moved": 0}
 
+prompts = typer.Typer(
+    no_args_is_help=True, help="The prompts that pictures of libraries were generated from."
+)
+app.add_typer(prompts, name="prompts")
+
+# What `scan --json` prints when it did not come to look at the folder.
+SCANNED_NOTHING: dict[str, object] = {
+    "source": None,
+    "entered": False,
+    "listed": 0,
+    "new": 0,
+    "changed": 0,
+    "moved": 0,
+    "missing": 0,
+    "back": 0,
+    "unchanged": 0,
+    "busy": 0,
+    "other": 0,
+    "unreadable": 0,
+    "intakes": 0,
+}
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
 
 
@@ -224,6 +246,47 @@ def ingest(
         from supervisor_assets.cli.ingest import run as start
 
         start(words, profile, wait=wait, as_json=as_json)
+
+
+@app.command()
+def scan(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="The library's folder. Nothing in it is changed.")
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The name of a new library; else library, library-2..."),
+    ] = None,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept", help="It is right that half of it is gone, or another folder is there."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be found; change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Look for new, changed, moved and missing files in a library; what is new is imported."""
+    with edge(as_json=as_json, blank=SCANNED_NOTHING):
+        from supervisor_assets.cli.scan import run as start
+
+        start(path, source, accept=accept, dry_run=dry_run, as_json=as_json)
+
+
+@prompts.command("rebuild")
+def prompts_rebuild(
+    limit: Annotated[
+        int, typer.Option(min=1, help="How many pictures to read, newest first.")
+    ] = 1_000_000_000,
+    as_json: Json = False,
+) -> None:
+    """Read the prompts of pictures from their files again; what changes is kept as history."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.prompts import rebuild as start
+
+        start(limit, as_json=as_json)
 
 
 @app.command()

@@ -15,8 +15,9 @@ from itertools import islice
 from supervisor_core.home import Home
 from supervisor_core.inbox.plan import NewIntake
 from supervisor_core.keys import Fingerprint, IntakeKey, fingerprint
-from supervisor_core.libraries.listing import Entry, Listing, list_library
-from supervisor_core.libraries.marker import Mark, find_mark, leave_mark
+from supervisor_core.libraries.listing import Entry, Listing
+from supervisor_core.libraries.looking import Look, look_at
+from supervisor_core.libraries.marker import Mark, leave_mark
 from supervisor_core.libraries.relinking import relink, relink_all
 from supervisor_core.libraries.rescan import (
     Changes,
@@ -36,6 +37,8 @@ from supervisor_core.store.libraries import Event, KnownRoot, Logged, Scan, Seen
 from supervisor_core.store.lock import hold_file
 
 Tell = Callable[[str], None]
+# Why nothing is believed; a root that can't be listed in time is as good as not there.
+_DOUBTFUL = (Reason.LIBRARY_NOT_THERE, Reason.LIBRARY_SHRUNK, Reason.TIMEOUT)
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Report:
 
 
 @dataclass
-class _Look:
+class _Found:
     """What is known while a root is looked at."""
 
     started: datetime
@@ -87,8 +90,11 @@ def scan(
     root: Root,
     wish: Wish | None = None,
     tell: Tell | None = None,
+    look: Look = look_at,
 ) -> Report:
     """Looks at a root and records what is new; see `Wish` and `Report`.
+
+    `look` lists the root; another one may do so in another process.
 
     Raises `Failed`: UNKNOWN_PROFILE, LEASE_LOST while another process looks at it.
     """
@@ -96,12 +102,20 @@ def scan(
     with hold_file(home.work / f"scan-{name}.lock") as ours:
         if not ours:
             raise Failed(Reason.LEASE_LOST)
-        return _Scan(store, home, name, root, wish or Wish(), tell or (lambda _: None)).run()
+        told = tell or (lambda _: None)
+        return _Scan(store, home, name, root, wish or Wish(), told, look).run()
 
 
 class _Scan:
     def __init__(
-        self, store: Store, home: Home, name: str, root: Root, wish: Wish, tell: Tell
+        self,
+        store: Store,
+        home: Home,
+        name: str,
+        root: Root,
+        wish: Wish,
+        tell: Tell,
+        look: Look,
     ) -> None:
         self._store = store
         self._home = home
@@ -109,28 +123,28 @@ class _Scan:
         self._root = root
         self._wish = wish
         self._tell = tell
-        self._look = _Look(store.now())
+        self._look_at = look
+        self._found = _Found(store.now())
 
     def run(self) -> Report:
         with self._store.read() as connection:
             before = libraries.find_root(connection, self._name)
             known = libraries.known_files(connection, self._name)
         try:
-            mark = self._mark(before)
             self._tell("listing")
-            self._look.listing = list_library(self._root.path, self._wish.settle_s)
+            found, self._found.listing = self._look_at(self._root.path, self._wish.settle_s)
             self._tell("comparing")
-            self._look.changes = self._compare(known)
+            mark = self._mark(before, found)
+            self._found.changes = self._compare(known)
         except Failed as failed:
-            if failed.reason not in (Reason.LIBRARY_NOT_THERE, Reason.LIBRARY_SHRUNK):
+            if failed.reason not in _DOUBTFUL:
                 raise
-            self._look.reason = failed.reason
+            self._found.reason = failed.reason
             return self._refused()
         self._tell("recording")
         return self._record(before, mark)
 
-    def _mark(self, before: KnownRoot | None) -> Mark:
-        found = find_mark(self._root.path)
+    def _mark(self, before: KnownRoot | None, found: Mark) -> Mark:
         if before is None or self._wish.accept:
             return found if self._wish.dry_run else leave_mark(self._root.path, self._name)
         if not before.mark.is_of(found):
@@ -138,7 +152,7 @@ class _Scan:
         return before.mark
 
     def _compare(self, known: dict[str, Known]) -> Changes:
-        listing = self._look.listing
+        listing = self._found.listing
         changes = compare(self._name, listing.entries, known)
         hidden = self._hidden(changes.missing)
         missing = [one for one in changes.missing if one.path_key not in hidden]
@@ -150,7 +164,7 @@ class _Scan:
 
     def _hidden(self, missing: Sequence[Known]) -> set[str]:
         """Those of which the listing can't say whether they are there."""
-        listing = self._look.listing
+        listing = self._found.listing
         if not missing or not (listing.unreadable or listing.busy):
             return set()
         by_name = {one.fingerprint: one.path_key for one in missing}
@@ -166,7 +180,7 @@ class _Scan:
         return Report(row)
 
     def _record(self, before: KnownRoot | None, mark: Mark) -> Report:
-        changes = self._look.changes
+        changes = self._found.changes
         changed = [entry for entry, _ in changes.changed]
         fresh = [*self._named(changed), *self._named(changes.new)]
         wanted = intakes(self._root.profile, fresh, time.time())
@@ -183,7 +197,7 @@ class _Scan:
             with self._store.write() as connection:
                 self._write(connection, row, chosen, mark)
             self._relink(before)
-        listing = self._look.listing
+        listing = self._found.listing
         return Report(
             row,
             tuple(new.key for new in chosen),
@@ -210,7 +224,7 @@ class _Scan:
         now = self._store.now()
         libraries.save_root(connection, KnownRoot(self._name, mark, self._place), now)
         arrivals.record_into(connection, chosen, Common(self._name, None, now))
-        changes = self._look.changes
+        changes = self._found.changes
         seen = [
             Seen(path_key(self._name, one.path), one.fingerprint, one.size_bytes, one.mtime_ns)
             for new in chosen
@@ -226,7 +240,7 @@ class _Scan:
         libraries.log(connection, self._events(scan_id, chosen), now)
 
     def _events(self, scan_id: str, chosen: Sequence[NewIntake]) -> Iterable[Logged]:
-        changes = self._look.changes
+        changes = self._found.changes
         former = {path_key(self._name, entry.path): one for entry, one in changes.changed}
         for new in chosen:
             for ordinal, file in enumerate(new.arrivals):
@@ -246,7 +260,7 @@ class _Scan:
         if before is not None and before.place != self._place:
             relink_all(self._store, self._home, self._name, self._root.path)
             return
-        changes = self._look.changes
+        changes = self._found.changes
         gone = {
             one.media
             for one in [*changes.missing, *(old for _, old in changes.changed)]
@@ -260,17 +274,17 @@ class _Scan:
         return hashlib.sha256(os.fsencode(self._root.path)).hexdigest()
 
     def _row(self, left: int = 0) -> Scan:
-        changes = self._look.changes
+        changes = self._found.changes
         return Scan(
             source=self._name,
-            started=self._look.started,
+            started=self._found.started,
             ended=self._store.now(),
-            listed=len(self._look.listing.entries),
+            listed=len(self._found.listing.entries),
             new=max(0, len(changes.new) - changes.moved - left),
             changed=len(changes.changed),
             moved=changes.moved,
             missing=len(changes.missing) - changes.moved,
             back=len(changes.back),
             unchanged=changes.unchanged,
-            refused_reason=self._look.reason,
+            refused_reason=self._found.reason,
         )
