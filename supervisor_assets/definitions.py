@@ -4,6 +4,7 @@ import dagster as dg
 
 from resources import OllamaResource, PipelineResource, StoreResource
 from sensors.copies import copies_of
+from sensors.enrichments import enrichments as enrichments_sensor
 from sensors.fingerprints import unlooked_files
 from sensors.libraries import libraries_of
 from sensors.library import library_exports
@@ -22,6 +23,8 @@ from supervisor_assets.canary.assets import canary
 from supervisor_assets.care.checks import consistent
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cleaned_frames.checks import proof
+from supervisor_assets.enrichments.assets import enrichments
+from supervisor_assets.enrichments.checks import enrichment_levels
 from supervisor_assets.fingerprints.assets import fingerprints, integrity
 from supervisor_assets.fingerprints.checks import compared, decodes
 from supervisor_assets.jobs import JOBS
@@ -51,6 +54,7 @@ def definitions_for(home: str) -> dg.Definitions:
             bucket_copies,
             integrity,
             fingerprints,
+            *enrichments,
             canary,
             library,
         ],
@@ -64,6 +68,7 @@ def definitions_for(home: str) -> dg.Definitions:
             copied,
             decodes,
             compared,
+            enrichment_levels,
         ],
         jobs=list(JOBS),
         schedules=list(SCHEDULES),
@@ -76,6 +81,7 @@ def definitions_for(home: str) -> dg.Definitions:
             model_health,
             copies_of(),
             unlooked_files,
+            enrichments_sensor,
             live_streams_of(home),
             stuck_segments,
             library_exports,

@@ -26,7 +26,7 @@ from supervisor_core.media.files import publish
 from supervisor_core.store.lock import FairLock
 
 SENSOR_LOOP_S = 0.5
-READY = "prepared_2"
+READY = "prepared_3"
 """The mark of a home whose databases and pools are made; another number has them made again."""
 RUN_LOG_LEVEL = "SUPERVISOR_RUN_LOG_LEVEL"
 """The variable by which `up` says from which level on runs print what they log."""

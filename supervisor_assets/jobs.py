@@ -7,6 +7,8 @@ from supervisor_assets.bucket_copies.assets import bucket_copies
 from supervisor_assets.canary.assets import canary
 from supervisor_assets.care.checks import prune_attempts
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
+from supervisor_assets.enrichments.assets import enrichments
+from supervisor_assets.enrichments.checks import enrichment_levels
 from supervisor_assets.fingerprints.assets import fingerprints, integrity
 from supervisor_assets.library.assets import library, tidy_library
 from supervisor_assets.recordings.assets import recordings
@@ -32,9 +34,18 @@ analyse_intake = dg.define_asset_job(
     description="Has a vision model look at the cleaned files of one intake.",
 )
 
+enrich_intake = dg.define_asset_job(
+    "enrich_intake",
+    selection=dg.AssetSelection.assets(*enrichments)
+    - dg.AssetSelection.checks(*enrichment_levels.check_keys),
+    executor_def=dg.in_process_executor,
+    description="Says more about the readable files of one intake, in all modes or some.",
+)
+
 watch = dg.define_asset_job(
     "watch",
-    selection=dg.AssetSelection.assets(canary) | dg.AssetSelection.checks(SERVICE_LEVEL, STUCK),
+    selection=dg.AssetSelection.assets(canary)
+    | dg.AssetSelection.checks(SERVICE_LEVEL, STUCK, *enrichment_levels.check_keys),
     executor_def=dg.in_process_executor,
     description="Flies the canary, and judges how analyses went and whether recordings come on.",
 )
@@ -77,6 +88,7 @@ look_over = dg.define_asset_job(
 JOBS = (
     clean_intake,
     analyse_intake,
+    enrich_intake,
     copy_intake,
     fingerprint_intake,
     watch,

@@ -14,7 +14,7 @@ class Pool(StrEnum):
     """What runs share."""
 
     CLEANING = "cleaning"
-    MODEL = "model"
+    MODEL = "ollama"
     COPIES = "copies"
     RECORDING = "recording"
     CLOCK = "clock"

@@ -61,13 +61,32 @@ def test_lineage_runs_from_recordings_over_videos_and_cleaned_frames_to_what_han
             "library",
             "thumbnails",
         },
-        "fingerprints": set(),
+        "fingerprints": {"enrichments/dupe_hints"},
         "integrity": set(),
         "library": set(),
         "analyses": set(),
         "bucket_copies": set(),
         "canary": set(),
-        "thumbnails": set(),
+        "thumbnails": {
+            f"enrichments/{name}"
+            for name in (
+                "caption",
+                "title",
+                "prompt_eval",
+                "tags_normalize",
+                "quality",
+                "nsfw_classify",
+            )
+        },
+        "enrichments/caption": {"enrichments/prompt_recon", "enrichments/embed"},
+        "enrichments/title": {"enrichments/prompt_recon", "enrichments/embed"},
+        "enrichments/tags_normalize": {"enrichments/prompt_recon", "enrichments/embed"},
+        "enrichments/quality": {"enrichments/prompt_recon", "enrichments/embed"},
+        "enrichments/prompt_eval": set(),
+        "enrichments/nsfw_classify": set(),
+        "enrichments/prompt_recon": {"enrichments/embed"},
+        "enrichments/embed": {"enrichments/dupe_hints"},
+        "enrichments/dupe_hints": set(),
     }
 
 
@@ -99,6 +118,10 @@ def test_two_checks_block_and_each_is_shown_by_itself() -> None:
         "copied": False,
         "compared": False,
         "decodes": False,
+        "schema_valid_ratio": False,
+        "degraded_ratio": False,
+        "oldest_queued": False,
+        "queue_idle": False,
         "coverage": False,
         "gaps": False,
         "segments_decode": False,

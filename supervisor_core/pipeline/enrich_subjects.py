@@ -106,7 +106,7 @@ def subjects_of(
 ) -> tuple[list[Subject], datetime]:
     """The readable files of an intake that want this mode, and the moment at which this was read.
 
-    Of `chosen` media, those of the intake, whatever their profile asks for; else those whose
+    Of `chosen` media (keys, or 16 hex of them) whatever their profile asks for; else those whose
     profile asks for the mode, or of whom somebody has asked for it. What had a result before comes
     first.
     """
@@ -158,7 +158,7 @@ class _Known:
         chosen: Collection[str],
     ) -> bool:
         if chosen:
-            return media in chosen
+            return any(media.startswith(one) for one in chosen)
         task = self.tasks[mode.name].get(media)
         return self._by_profile(media, mode.name, asked_for) or (
             task is not None and not task.ended

@@ -60,7 +60,7 @@ class Order:
     0 stands for no limit, and for batches that follow how long answers take.
     """
 
-    media: frozenset[MediaKey] = frozenset()
+    media: frozenset[str] = frozenset()
     batch: int = 0
     limit: int = 0
     minutes: float = 0.0

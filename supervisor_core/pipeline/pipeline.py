@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from supervisor_core.repair import OpenIntake
     from supervisor_core.sessions.account import Account
     from supervisor_core.sessions.exporting import Exported
+    from supervisor_core.store.enrichment_levels import Level
+    from supervisor_core.store.open_enrichments import Waiting
     from supervisor_core.store.recordings import Session
     from supervisor_core.store.segments import RecordedFile
     from supervisor_core.store.service import ServiceLevel
@@ -173,6 +175,44 @@ class Pipeline:
         from supervisor_core.pipeline.enriching import Order, enrich
 
         return enrich(self._context, intake, mode, order or Order())
+
+    @_step
+    def unenriched(self) -> "list[Waiting]":
+        """The intakes with enrichments to make now, and in which modes."""
+        from supervisor_core.pipeline.enrich_waiting import waiting
+
+        return waiting(self._context)
+
+    @_step
+    def why_not(self, modes: Iterable[str]) -> dict[str, Reason]:
+        """Why the model of each of these modes can't be asked now; those that can are left out."""
+        from supervisor_core.pipeline.enrich_waiting import why_not
+
+        return why_not(self._context, modes)
+
+    @_step
+    def block_enrichments(self, intakes: Iterable[IntakeKey], mode: str, reason: Reason) -> int:
+        """Writes on what waits there why the model can't be asked, and returns how many."""
+        from supervisor_core.pipeline.enriching import block
+
+        return block(self._context, intakes, mode, reason)
+
+    @_step
+    def queue_enrichments(
+        self, intake: IntakeKey, modes: Sequence[str], media: Sequence[str], *, force: bool
+    ) -> int:
+        """Has media of an intake enriched, all when none is named; returns how many are open."""
+        from supervisor_core.store.enrichment_wishes import queue
+
+        now = self._context.now()
+        with self._context.store.write() as connection:
+            return queue(connection, intake, modes, media, now, force=force)
+
+    def enrichment_levels(self) -> "dict[str, Level]":
+        """The figures of every mode, over the window of the settings."""
+        from supervisor_core.pipeline.enrich_waiting import levels_now
+
+        return levels_now(self._context)
 
     @_step
     def model_health(self) -> "Health":

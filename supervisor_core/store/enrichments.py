@@ -168,7 +168,9 @@ def remove(connection: Connection, media: Iterable[str], modes: Iterable[str]) -
 
 
 def keep_vectors(
-    connection: Connection, results: Sequence[Enrichment], vectors: Mapping[MediaKey, Sequence[float]]
+    connection: Connection,
+    results: Sequence[Enrichment],
+    vectors: Mapping[MediaKey, Sequence[float]],
 ) -> None:
     """Writes the vectors of results of `embed`, by media, in place of the former ones."""
     rows = [

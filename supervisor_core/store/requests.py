@@ -31,6 +31,7 @@ class Verb(StrEnum):
     INGEST = "ingest"
     RETRY = "retry"
     RECLEAN = "reclean"
+    ENRICH = "enrich"
 
 
 class State(StrEnum):
@@ -68,8 +69,8 @@ def ask(
     """Queues a request and returns its id; the same one that is still queued is not doubled."""
     queued = fetch(
         connection,
-        "SELECT id FROM request WHERE verb = ? AND subject = ? AND state = 'queued'",
-        [verb, subject],
+        "SELECT id FROM request WHERE verb = ? AND subject = ? AND detail = ? AND state = 'queued'",
+        [verb, subject, json.dumps(detail or {})],
     )
     if queued:
         return str(queued[0]["id"])

@@ -1,0 +1,1 @@
+"""Nine ways to say more about a library's files, each an asset of its own."""
