@@ -28,7 +28,9 @@ from supervisor_assets.enrichments.checks import enrichment_levels
 from supervisor_assets.fingerprints.assets import fingerprints, integrity
 from supervisor_assets.fingerprints.checks import compared, decodes
 from supervisor_assets.jobs import JOBS
+from supervisor_assets.leftovers.checks import leftovers
 from supervisor_assets.library.assets import library
+from supervisor_assets.rates.checks import rates
 from supervisor_assets.recordings.assets import recordings
 from supervisor_assets.recordings.checks import no_stuck_segment, recorded
 from supervisor_assets.schedules import SCHEDULES
@@ -65,6 +67,8 @@ def definitions_for(home: str) -> dg.Definitions:
             consistent,
             evidence,
             service_level,
+            rates,
+            leftovers,
             copied,
             decodes,
             compared,

@@ -1,35 +1,50 @@
 """The jobs: one cleans an intake by itself; others ask a model about it, or copy it to a bucket."""
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from supervisor_assets.analyses.assets import analyses
+from supervisor_assets.analyses.checks import evidence
 from supervisor_assets.bucket_copies.assets import bucket_copies
+from supervisor_assets.bucket_copies.checks import copied
 from supervisor_assets.canary.assets import canary
 from supervisor_assets.care.checks import prune_attempts
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
+from supervisor_assets.cleaned_frames.checks import proof
 from supervisor_assets.enrichments.assets import enrichments
 from supervisor_assets.enrichments.checks import enrichment_levels
 from supervisor_assets.fingerprints.assets import fingerprints, integrity
+from supervisor_assets.fingerprints.checks import compared, decodes
+from supervisor_assets.leftovers.checks import leftovers
 from supervisor_assets.library.assets import library, tidy_library
+from supervisor_assets.rates.checks import rates
 from supervisor_assets.recordings.assets import recordings
+from supervisor_assets.recordings.checks import recorded
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
+from supervisor_assets.videos.checks import ACCEPTED
 
 STUCK = dg.AssetCheckKey(recordings.key, "no_stuck_segment")
 CONSISTENT = dg.AssetCheckKey(cleaned_frames.key, "consistent")
 SERVICE_LEVEL = dg.AssetCheckKey(analyses.key, "service_level")
 
+
+def _with(*assets: dg.AssetsDefinition, checks: Iterable[dg.AssetCheckKey]) -> dg.AssetSelection:
+    """Assets with the checks of their intake: what else is judged of them is by the clock."""
+    return dg.AssetSelection.assets(*assets).without_checks() | dg.AssetSelection.checks(*checks)
+
+
 clean_intake = dg.define_asset_job(
     "clean_intake",
-    selection=dg.AssetSelection.assets(videos, cleaned_frames, thumbnails)
-    - dg.AssetSelection.checks(CONSISTENT),
+    selection=_with(videos, cleaned_frames, thumbnails, checks=(ACCEPTED.key, *proof.check_keys)),
     executor_def=dg.in_process_executor,
     description="Takes one intake from its arrival to cleaned, verified files and thumbnails.",
 )
 
 analyse_intake = dg.define_asset_job(
     "analyse_intake",
-    selection=dg.AssetSelection.assets(analyses) - dg.AssetSelection.checks(SERVICE_LEVEL),
+    selection=_with(analyses, checks=evidence.check_keys),
     executor_def=dg.in_process_executor,
     description="Has a vision model look at the cleaned files of one intake.",
 )
@@ -45,28 +60,37 @@ enrich_intake = dg.define_asset_job(
 watch = dg.define_asset_job(
     "watch",
     selection=dg.AssetSelection.assets(canary)
-    | dg.AssetSelection.checks(SERVICE_LEVEL, STUCK, *enrichment_levels.check_keys),
+    | dg.AssetSelection.checks(
+        SERVICE_LEVEL,
+        STUCK,
+        *rates.check_keys,
+        *leftovers.check_keys,
+        *enrichment_levels.check_keys,
+    ),
     executor_def=dg.in_process_executor,
-    description="Flies the canary, and judges how analyses went and whether recordings come on.",
+    description=(
+        "Flies the canary; judges rates of the last day, whether recordings come on, and what was "
+        "left failed."
+    ),
 )
 
 copy_intake = dg.define_asset_job(
     "copy_intake",
-    selection=dg.AssetSelection.assets(bucket_copies),
+    selection=_with(bucket_copies, checks=copied.check_keys),
     executor_def=dg.in_process_executor,
     description="Copies the cleaned and verified files of one intake to the bucket that is set.",
 )
 
 fingerprint_intake = dg.define_asset_job(
     "fingerprint_intake",
-    selection=dg.AssetSelection.assets(integrity, fingerprints),
+    selection=_with(integrity, fingerprints, checks=(*decodes.check_keys, *compared.check_keys)),
     executor_def=dg.in_process_executor,
     description="Reads the files of one intake whole, and compares them with all others.",
 )
 
 record_stream = dg.define_asset_job(
     "record_stream",
-    selection=dg.AssetSelection.assets(recordings) - dg.AssetSelection.checks(STUCK),
+    selection=_with(recordings, checks=recorded.check_keys),
     executor_def=dg.in_process_executor,
     description="Records one session of a live stream, and hands it over as an intake.",
 )

@@ -12,7 +12,7 @@ watch_schedule = dg.ScheduleDefinition(
     job=watch,
     cron_schedule=f"*/{EVERY_MINUTES} * * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Flies the canary and judges the service level.",
+    description="Flies the canary, and judges what is judged by the clock.",
 )
 
 tidy_schedule = dg.ScheduleDefinition(

@@ -380,6 +380,61 @@ class Settings(BaseSettings):
         default=300.0, ge=1, description="Time between two looks at the libraries."
     )
 
+    # Rates over a window, judged once enough has ended in it.
+    rate_window_s: float = Field(
+        default=86400.0, gt=0, description="Window over which rates are counted."
+    )
+    rate_minimum: int = Field(
+        default=20, ge=1, description="So much must have ended in it before a rate is judged."
+    )
+    timeout_rate_warn: float = Field(
+        default=0.02, gt=0, le=1, description="Share of cleaning attempts ended at their limit."
+    )
+    timeout_rate_error: float = Field(
+        default=0.10, gt=0, le=1, description="Above this share it is an error."
+    )
+    timeouts_per_hour_warn: float = Field(
+        default=3, gt=0, description="Cleaning attempts ended at their limit in the last hour."
+    )
+    timeouts_per_hour_error: float = Field(
+        default=10, gt=0, description="Above this number it is an error."
+    )
+    cleaning_duration_warn: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds that cleaning and verifying 30 s of 1280x720 take, in 95 of 100 cases.",
+    )
+    cleaning_duration_error: float = Field(
+        default=100.0, gt=0, description="Above this it is an error."
+    )
+    fallback_rate_warn: float = Field(
+        default=0.05, gt=0, le=1, description="Share of media that the first level could not clean."
+    )
+    fallback_rate_error: float = Field(
+        default=0.20, gt=0, le=1, description="Above this share it is an error."
+    )
+    anonymized_share_warn: float = Field(
+        default=0.95, ge=0, le=1, description="Share of media that were cleaned at all."
+    )
+    anonymized_share_error: float = Field(
+        default=0.80, ge=0, le=1, description="Below this share it is an error."
+    )
+    import_failure_rate_warn: float = Field(
+        default=0.01,
+        gt=0,
+        le=1,
+        description="Share of files that did not come in for a cause that is not in the file.",
+    )
+    import_failure_rate_error: float = Field(
+        default=0.05, gt=0, le=1, description="Above this share it is an error."
+    )
+    model_timeout_rate_warn: float = Field(
+        default=0.05, gt=0, le=1, description="Share of questions to a model that timed out."
+    )
+    model_timeout_rate_error: float = Field(
+        default=0.20, gt=0, le=1, description="Above this share it is an error."
+    )
+
     @classmethod
     def load(cls) -> "Settings":
         """The settings of the environment; raises `Failed(BAD_CONFIGURATION)` naming the first."""

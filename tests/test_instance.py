@@ -86,7 +86,7 @@ def test_every_step_of_every_asset_names_its_pool() -> None:
     steps = [node for one in repository.get_all_jobs() for node in one.all_node_defs]
     bare = {step.name for step in steps if isinstance(step, dg.OpDefinition) and not step.pool}
     checks = {"analyses_evidence", "analyses_service_level", "bucket_copies_copied", "proof"}
-    checks |= {"recordings_no_stuck_segment", "recorded"}
+    checks |= {"recordings_no_stuck_segment", "recorded", "rates", "leftovers"}
     assert bare == checks  # which only read
 
 

@@ -1,6 +1,7 @@
 """An invented examination goes through everything every 15 minutes: does the whole way work?"""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import dagster as dg
 
@@ -9,12 +10,19 @@ from supervisor_assets.facts import OWNERS, reason_facts
 from supervisor_assets.failures import told
 from supervisor_assets.pools import Pool
 from supervisor_core.canary.outcome import Health
+from supervisor_core.store.service import OVERDUE
 
 EVERY_MINUTES = 15
 SEVERITY = {
     Health.DEGRADED: dg.AssetCheckSeverity.WARN,
     Health.UNHEALTHY: dg.AssetCheckSeverity.ERROR,
 }
+
+# As long as `health` still believes the last flight; a flight takes a while itself.
+FRESH = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(minutes=1.75 * EVERY_MINUTES),
+    fail_window=timedelta(minutes=OVERDUE * EVERY_MINUTES),
+)
 
 HEALTHY = dg.AssetCheckSpec(
     "healthy",
@@ -29,6 +37,7 @@ HEALTHY = dg.AssetCheckSpec(
     kinds={"duckdb"},
     code_version="1",
     check_specs=[HEALTHY],
+    freshness_policy=FRESH,
     pool=Pool.CLOCK.value,
     description=(
         "Draws an examination of nobody, drops it into a home of its own, and takes it through "
