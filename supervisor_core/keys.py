@@ -26,6 +26,7 @@ class Retried(StrEnum):
     CLEANED_FRAMES = "cleaned_frames"
     ANALYSES = "analyses"
     BUCKET_COPIES = "bucket_copies"
+    ENRICHMENTS = "enrichments"
 
 
 def fingerprint(

@@ -359,6 +359,111 @@ def retry(
 
 
 @app.command()
+def enrich(
+    mode: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="caption, title, prompt_eval, tags_normalize, quality, nsfw_classify,"
+            " prompt_recon, embed, dupe_hints, several with commas, or all."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many media; newest first.")] = 0,
+    since: Annotated[
+        str, typer.Option(metavar="DATE", help="Only media that came in since then.")
+    ] = "",
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Only what has no result, as without --all.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what has a result; made again if it is outdated.")
+    ] = False,
+    media: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only this media (16 hex or more) or intake; repeatable."),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Make it again on the same; with --delete, take it from a run."
+        ),
+    ] = False,
+    minutes: Annotated[float, typer.Option(min=0, help="No item begins later.")] = 0.0,
+    batch: Annotated[int, typer.Option(min=0, help="Items in hand at once; 0 adapts.")] = 0,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="End what waits or runs instead; also in a run.")
+    ] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Remove results instead; a person's fields stay.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what is meant; change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask for captions, titles, tags, quality and more; see docs/enrichments.md."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.enrich import Wish
+        from supervisor_assets.cli.enrich import run as start
+
+        wish = Wish(
+            modes=mode or [],
+            media=media or [],
+            limit=limit,
+            since=since,
+            missing=missing,
+            everything=everything,
+            force=force,
+            cancel=cancel,
+            delete=delete,
+            minutes=minutes,
+            batch=batch,
+            dry_run=dry_run,
+        )
+        start(wish, as_json=as_json)
+
+
+@app.command()
+def enrichments(
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY...]", help="Show these intakes or media (16 hex or more)."),
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="Only this mode.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how the modes of enrichment stand, or what was found of single media."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.enrichments import run as start
+
+        start(keys or [], mode, as_json=as_json)
+
+
+@app.command()
+def edit(
+    media: Annotated[str, typer.Argument(metavar="MEDIA", help="A media, 16 hex or more.")],
+    field: Annotated[
+        str,
+        typer.Argument(
+            metavar="FIELD",
+            help="caption, title, tags, rating, quality, domain, nsfw, prompt or prompt_recon.",
+        ),
+    ],
+    value: Annotated[
+        str | None, typer.Argument(metavar="[VALUE]", help="Your word; tags with commas.")
+    ] = None,
+    unlock: Annotated[
+        bool, typer.Option("--unlock", help="Let machines write the field again.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a value of your own: no machine overwrites it, and the audit keeps what was there."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.edit import run as start
+
+        start(media, field, value, unlock=unlock, as_json=as_json)
+
+
+@app.command()
 def sql(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One or more SQL statements.")],
     as_json: Json = False,

@@ -9,7 +9,14 @@ from functools import partial
 
 import typer
 
-from supervisor_assets.cli import doctor_home, doctor_model, doctor_software, doctor_streams, say
+from supervisor_assets.cli import (
+    doctor_enrichments,
+    doctor_home,
+    doctor_model,
+    doctor_software,
+    doctor_streams,
+    say,
+)
 from supervisor_assets.cli.codes import Code
 from supervisor_assets.cli.findings import Finding, State, checked, fine
 from supervisor_core.deadline import Worker
@@ -68,6 +75,9 @@ def _findings_at_home(settings: Settings, worker: Worker) -> Iterator[Finding]:
         "model server": partial(doctor_model.server, settings, worker),
         "model breaker": partial(doctor_model.breaker, settings),
         "analyses": partial(doctor_model.analyses, settings),
+        "enrichment questions": partial(doctor_enrichments.questions, settings),
+        "enrichment models": partial(doctor_enrichments.models, settings, worker),
+        "enrichments": partial(doctor_enrichments.standing, settings),
         "canary": partial(doctor_model.canary, settings),
         "streams": partial(doctor_streams.configured, settings),
         "recordings": partial(doctor_streams.recordings, settings),

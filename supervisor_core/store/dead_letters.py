@@ -2,6 +2,7 @@
 
     analyses        tasks in `error` (a lasting cause) or `dead` (the last try failed)
     bucket_copies   the same, of copies to a bucket
+    enrichments     the same, of what the modes find
     cleaned_frames  files that the whole ladder could not clean, which lie aside
 
 A task is queued again, and its sensor (`model_health`, `copies`) starts it. A file waits for the
@@ -22,7 +23,11 @@ from supervisor_core.store.database import Connection
 from supervisor_core.store.requests import Verb
 from supervisor_core.store.rows import fetch, reason_of
 
-_TASKS = {Retried.ANALYSES: "analysis", Retried.BUCKET_COPIES: "copy"}
+_TASKS = {
+    Retried.ANALYSES: "analysis",
+    Retried.BUCKET_COPIES: "copy",
+    Retried.ENRICHMENTS: "enrichment",
+}
 _ASIDE = f"""
     SELECT media, reason, updated FROM media
     WHERE cleaning = '{Cleaning.RAW_ASIDE}' AND (? = '' OR reason = ?) ORDER BY updated, media

@@ -5,7 +5,7 @@ that asks about it, and writes nothing.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from supervisor_core.enrichment.modes import MODES, in_order
@@ -19,6 +19,53 @@ from supervisor_core.store.database import Connection
 from supervisor_core.store.work import Task
 
 _BADLY = (Work.ERROR, Work.DEAD, Work.CANCELLED)
+
+
+_CANDIDATES = """
+    WITH readable AS (
+        SELECT media.media, media.first_seen FROM media
+        LEFT JOIN output ON output.media = media.media AND output.current
+        WHERE cleaning = 'not_required' OR verification = 'verified' AND output.media IS NOT NULL
+    ), first AS (
+        SELECT media, min(intake) AS intake FROM arrival
+        WHERE state IN ('imported', 'duplicate') GROUP BY media
+    )
+    SELECT readable.media, first.intake, work.state IN ('queued', 'waiting', 'blocked', 'running')
+    FROM readable JOIN first USING (media)
+    LEFT JOIN work ON work.media = readable.media AND work.task = $1
+    LEFT JOIN enrichment ON enrichment.media = readable.media AND enrichment.mode = $2
+        AND enrichment.current AND enrichment.state IN ('done', 'degraded')
+    WHERE ($3::TIMESTAMPTZ IS NULL OR readable.first_seen >= $3)
+        AND ($4 = false OR enrichment.media IS NULL)
+    ORDER BY readable.first_seen DESC, readable.media
+"""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A readable media that may be enriched, the intake that works on it, and what is open."""
+
+    media: MediaKey
+    intake: IntakeKey
+    open: bool
+
+
+def candidates(
+    connection: Connection,
+    mode: str,
+    media: Collection[MediaKey] | None = None,
+    since: datetime | None = None,
+    *,
+    only_missing: bool,
+) -> list[Candidate]:
+    """The readable media, newest first: of these, come in since then, without a result yet."""
+    given = [MODES[mode].task, mode, since, only_missing]
+    rows = connection.execute(_CANDIDATES, given).fetchall()
+    return [
+        Candidate(MediaKey(row[0]), IntakeKey(row[1]), bool(row[2]))
+        for row in rows
+        if media is None or row[0] in media
+    ]
 
 
 def queue(

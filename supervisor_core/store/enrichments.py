@@ -167,6 +167,22 @@ def remove(connection: Connection, media: Iterable[str], modes: Iterable[str]) -
     return counted
 
 
+def forget(connection: Connection, media: Iterable[str]) -> None:
+    """Removes all that was found of these media, and that anything was: they are cleaned now.
+
+    What the modes found in the file as it came may hold what is to be masked.
+    """
+    values = keys("media", media)
+    among = f"media IN (SELECT media FROM {ROWS})"  # noqa: S608
+    connection.execute(f"DELETE FROM enrichment WHERE {among}", values)  # noqa: S608
+    connection.execute(f"DELETE FROM embedding WHERE {among}", values)  # noqa: S608
+    connection.execute(f"DELETE FROM field WHERE NOT locked AND {among}", values)  # noqa: S608
+    connection.execute(
+        f"DELETE FROM work WHERE starts_with(task, '{PREFIX}') AND {among}",  # noqa: S608
+        values,
+    )
+
+
 def keep_vectors(
     connection: Connection,
     results: Sequence[Enrichment],
