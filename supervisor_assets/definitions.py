@@ -15,6 +15,7 @@ from sensors.requests import requests
 from sensors.s3_uploads import s3_uploads_of
 from sensors.stuck_segments import stuck_segments
 from sensors.uploads import uploads_of
+from sensors.upscales import wanted_upscales
 from supervisor_assets.analyses.assets import analyses
 from supervisor_assets.analyses.checks import evidence, service_level
 from supervisor_assets.bucket_copies.assets import bucket_copies
@@ -25,7 +26,7 @@ from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cleaned_frames.checks import proof
 from supervisor_assets.enrichments.assets import enrichments
 from supervisor_assets.enrichments.checks import enrichment_levels
-from supervisor_assets.fingerprints.assets import fingerprints, integrity
+from supervisor_assets.fingerprints.assets import fingerprints, integrity, upscales
 from supervisor_assets.fingerprints.checks import compared, decodes
 from supervisor_assets.jobs import JOBS
 from supervisor_assets.leftovers.checks import leftovers
@@ -56,6 +57,7 @@ def definitions_for(home: str) -> dg.Definitions:
             bucket_copies,
             integrity,
             fingerprints,
+            upscales,
             *enrichments,
             canary,
             library,
@@ -85,6 +87,7 @@ def definitions_for(home: str) -> dg.Definitions:
             model_health,
             copies_of(),
             unlooked_files,
+            wanted_upscales,
             enrichments_sensor,
             live_streams_of(home),
             stuck_segments,

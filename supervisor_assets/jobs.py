@@ -14,7 +14,7 @@ from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cleaned_frames.checks import proof
 from supervisor_assets.enrichments.assets import enrichments
 from supervisor_assets.enrichments.checks import enrichment_levels
-from supervisor_assets.fingerprints.assets import fingerprints, integrity
+from supervisor_assets.fingerprints.assets import fingerprints, integrity, upscales
 from supervisor_assets.fingerprints.checks import compared, decodes
 from supervisor_assets.leftovers.checks import leftovers
 from supervisor_assets.library.assets import library, tidy_library
@@ -88,6 +88,13 @@ fingerprint_intake = dg.define_asset_job(
     description="Reads the files of one intake whole, and compares them with all others.",
 )
 
+upscale_intake = dg.define_asset_job(
+    "upscale_intake",
+    selection=dg.AssetSelection.assets(upscales),
+    executor_def=dg.in_process_executor,
+    description="Makes pictures of one intake larger, as somebody has asked for.",
+)
+
 record_stream = dg.define_asset_job(
     "record_stream",
     selection=_with(recordings, checks=recorded.check_keys),
@@ -115,6 +122,7 @@ JOBS = (
     enrich_intake,
     copy_intake,
     fingerprint_intake,
+    upscale_intake,
     watch,
     record_stream,
     export_recording,

@@ -27,6 +27,7 @@ class Retried(StrEnum):
     ANALYSES = "analyses"
     BUCKET_COPIES = "bucket_copies"
     ENRICHMENTS = "enrichments"
+    FINGERPRINTS = "fingerprints"
 
 
 def fingerprint(

@@ -43,6 +43,7 @@ ALL = {
     "status",
     "trace",
     "up",
+    "upscale",
 }
 
 

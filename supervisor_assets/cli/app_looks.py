@@ -12,6 +12,24 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdo
 
 
 @looks.command()
+def upscale(
+    media: Annotated[
+        list[str],
+        typer.Argument(metavar="MEDIA...", help="Pictures (16 hex or more), or intakes of them."),
+    ],
+    scale: Annotated[
+        float, typer.Option(min=1.1, max=8.0, help="How many times as wide and high.")
+    ] = 2.0,
+    as_json: Json = False,
+) -> None:
+    """Ask for larger pictures; while no daemon runs they are made here and now."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.upscale import run as start
+
+        start(media, scale, as_json=as_json)
+
+
+@looks.command()
 def duplicates(
     media: Annotated[
         str, typer.Option(metavar="ID", help="Only groups with this media (16 hex) or intake.")

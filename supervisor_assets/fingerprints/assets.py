@@ -8,12 +8,17 @@ from resources import PipelineResource
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.facts import GROUP, OWNERS
 from supervisor_assets.failures import told
-from supervisor_assets.fingerprints.facts import fingerprint_facts, integrity_facts
+from supervisor_assets.fingerprints.facts import (
+    fingerprint_facts,
+    integrity_facts,
+    upscale_facts,
+)
 from supervisor_assets.limits import limit_tags
 from supervisor_assets.partitions import intake
 from supervisor_assets.pools import Pool
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline.checking import check_integrity
+from supervisor_core.pipeline.enlarging import upscale_wished
 from supervisor_core.pipeline.fingerprinting import take_fingerprints
 
 
@@ -69,3 +74,31 @@ def fingerprints(
             context.log.info("Nothing of this intake is to be compared.")
             return
     yield dg.MaterializeResult(metadata=fingerprint_facts(report))
+
+
+@dg.asset(
+    partitions_def=intake,
+    deps=[cleaned_frames],
+    output_required=False,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"png", "jpeg", "duckdb"},
+    code_version="1",
+    description=(
+        "Larger pictures that somebody has asked for, made of readable stills by Lanczos, Forge or "
+        "Real-ESRGAN; each is linked to its parent, the largest is shown in its place."
+    ),
+    op_tags=limit_tags("upscale_base_s"),
+    pool=Pool.CLEANING.value,
+)
+def upscales(
+    context: dg.AssetExecutionContext, pipeline: PipelineResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Makes what is asked for; what waits for Forge stays asked for."""
+    with told(context):
+        report = pipeline.open().do(upscale_wished, IntakeKey(context.partition_key))
+        if not report.made + report.there:
+            why = ", ".join(sorted(report.open)) or "none is asked for"
+            context.log.info("No larger picture yet: %s", why)
+            return
+    yield dg.MaterializeResult(metadata=upscale_facts(report))

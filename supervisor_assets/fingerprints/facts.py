@@ -8,6 +8,7 @@ from supervisor_assets.facts import Facts, reason_facts
 
 if TYPE_CHECKING:
     from supervisor_core.pipeline.checking import IntegrityReport
+    from supervisor_core.pipeline.enlarging import UpscaleReport
     from supervisor_core.pipeline.fingerprinting import FingerprintReport
 
 
@@ -31,6 +32,18 @@ def fingerprint_facts(report: "FingerprintReport") -> Facts:
         "taken": report.taken,
         "unchanged": report.unchanged,
         "likenesses": report.pairs,
+        "busy_elsewhere": report.busy,
+    }
+    reasons = {**report.failed, **report.waiting, **report.blocked}
+    return _counts(counts) | reason_facts(reasons)
+
+
+def upscale_facts(report: "UpscaleReport") -> Facts:
+    """How many larger pictures were asked for and made."""
+    counts = {
+        "asked_for": report.wanted,
+        "made": report.made,
+        "there_already": report.there,
         "busy_elsewhere": report.busy,
     }
     reasons = {**report.failed, **report.waiting, **report.blocked}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from supervisor_core.media.kinds import Kind
 
 if TYPE_CHECKING:
+    from supervisor_core.enrichment.larger import Larger, Order
     from supervisor_core.enrichment.pdq import Fingerprint
     from supervisor_core.enrichment.video_pdq import VideoFingerprint
     from supervisor_core.media.dicom import DicomFile
@@ -44,6 +45,13 @@ def fingerprint_file(path: Path) -> Taken:
             return _video(fingerprint_video(path))
         case Kind.DICOM:
             return _dicom(read_dicom(path))
+
+
+def enlarge(order: "Order") -> "Larger":
+    """Makes a still larger; see `enrichment.upscale.upscale`."""
+    from supervisor_core.enrichment.upscale import upscale
+
+    return upscale(order)
 
 
 def _dicom(file: "DicomFile") -> Taken:

@@ -11,7 +11,7 @@ from pathlib import Path
 from supervisor_core.media.files import publish
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.context import Context
-from supervisor_core.store import outputs
+from supervisor_core.store import outputs, variants
 from supervisor_core.store.outputs import Output
 
 
@@ -31,6 +31,16 @@ def discard_former(context: Context, media: Sequence[str] | None = None) -> None
             if output.sha256 not in needed:
                 _discard(context, output)
         outputs.save(connection, [replace(output, path=None) for output in former])
+
+
+def discard_children(context: Context) -> None:
+    """Moves what was made of files that may not be read any more into trash/."""
+    with context.store.read() as connection:
+        if not variants.stale(connection):
+            return
+    with context.store.write() as connection:
+        for path in variants.forget(connection, variants.stale(connection)):
+            _throw(context.home.absolute(path), context.home.trash)
 
 
 def _discard(context: Context, output: Output) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from supervisor_core.pipeline.context import Context
-from supervisor_core.pipeline.former import discard_former
+from supervisor_core.pipeline.former import discard_children, discard_former
 from supervisor_core.pipeline.places import remove_folder
 from supervisor_core.reasons import Reason
 from supervisor_core.remote.door import sweep_fetches
@@ -40,6 +40,7 @@ def sweep(context: Context) -> int:
         remove_folder(folder)
     if left or dead:
         discard_former(context)
+    discard_children(context)
     return len(left)
 
 

@@ -31,6 +31,7 @@ class Verb(StrEnum):
     INGEST = "ingest"
     RETRY = "retry"
     RECLEAN = "reclean"
+    UPSCALE = "upscale"
     ENRICH = "enrich"
 
 
@@ -96,9 +97,30 @@ def queued(connection: Connection, limit: int) -> list[Request]:
 
 
 def open_requests(connection: Connection, limit: int) -> list[Request]:
-    """The requests that are not at their end, those that wait longest first."""
-    sql = "SELECT * FROM request WHERE state IN ('queued', 'running') ORDER BY created, id LIMIT ?"
+    """The requests for a run of an intake that are not at their end, the oldest first."""
+    sql = (
+        "SELECT * FROM request WHERE state IN ('queued', 'running') AND verb <> 'upscale'"
+        " ORDER BY created, id LIMIT ?"
+    )
     return [_request(row) for row in fetch(connection, sql, [limit])]
+
+
+def open_upscales(connection: Connection) -> list[Request]:
+    """The requests for larger pictures that are not at their end; their subjects are media.
+
+    Whoever works on a media answers them, not the run that was started for it.
+    """
+    sql = (
+        "SELECT * FROM request WHERE state IN ('queued', 'running') AND verb = 'upscale'"
+        " ORDER BY created, id"
+    )
+    return [_request(row) for row in fetch(connection, sql)]
+
+
+def find(connection: Connection, request: str) -> Request:
+    """The request with this id, which there must be."""
+    (row,) = fetch(connection, "SELECT * FROM request WHERE id = ?", [request])
+    return _request(row)
 
 
 def move(
