@@ -10,6 +10,7 @@ MODULES = (
     "benchmarks.analyses",
     "benchmarks.recording",
     "benchmarks.duplicates",
+    "benchmarks.library",
 )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from supervisor_core.keys import IntakeKey
 from supervisor_core.libraries.roots import Root, enter_root, load_roots, roots_file
 from supervisor_core.libraries.scanning import Report, Wish, scan
 from supervisor_core.libraries.visit import Order
-from supervisor_core.pipeline.child import Examined, visit_file
+from supervisor_core.pipeline.child import Examined, visit_files
 from supervisor_core.pipeline.tools import Tools
+from supervisor_core.reasons import Failed
 from supervisor_core.store import libraries
 
 State = dict[str, tuple[int, int, int, str]]
@@ -103,11 +105,11 @@ def library_house(folder: Path, **changes: object) -> House:
     return House(folder, tools=Tools(), **changes)  # type: ignore[arg-type]
 
 
-def deadly_visit(order: Order) -> Examined:
+def deadly_visit(orders: Sequence[Order]) -> list[Examined | Failed]:
     """A visit that ends the process which reads a file of this name."""
-    if order.path.startswith("deadly"):
+    if any(order.path.startswith("deadly") for order in orders):
         os.kill(os.getpid(), signal.SIGKILL)
-    return visit_file(order)
+    return visit_files(orders)
 
 
 def counts(report: Report) -> dict[str, int]:

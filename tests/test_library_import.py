@@ -22,7 +22,7 @@ from supervisor_core.libraries.visit import Exif
 from supervisor_core.media.hashing import sha256_of
 from supervisor_core.media.links import link, original
 from supervisor_core.media.stills import read_still
-from supervisor_core.pipeline import places
+from supervisor_core.pipeline import places, visiting
 from supervisor_core.pipeline.context import Caller
 from supervisor_core.pipeline.tools import Tools
 from supervisor_core.reasons import Failed, Reason
@@ -240,6 +240,12 @@ class Meddling:
         return result
 
 
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call for each file."""
+    monkeypatch.setattr(visiting, "_AT_ONCE", 1)
+
+
 def meddled(tmp_path: Path, caller: Caller) -> Shelf:
     shelf = Shelf(library_house(tmp_path, worker=caller))
     for number in range(4):
@@ -247,6 +253,7 @@ def meddled(tmp_path: Path, caller: Caller) -> Shelf:
     return shelf
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_file_that_changes_before_it_is_visited_is_another(tmp_path: Path) -> None:
     caller = Meddling(2, lambda: shelf.draw("1.png", 9))
     shelf = meddled(tmp_path, caller)
@@ -257,6 +264,7 @@ def test_a_file_that_changes_before_it_is_visited_is_another(tmp_path: Path) -> 
     assert counts(shelf.scan()) == {"unchanged": 4}
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_root_that_vanishes_in_the_middle_makes_its_files_wait(tmp_path: Path) -> None:
     away = tmp_path / "away"
     caller = Meddling(3, lambda: shelf.path.rename(away))

@@ -109,8 +109,8 @@ def _looked_at(
 ) -> tuple[str, MediaInfo, Glimpse]:
     from supervisor_core.enrichment.pdq import fingerprint_of
     from supervisor_core.libraries.exif import exif_of
-    from supervisor_core.media.shrinking import fitted, shrunk
-    from supervisor_core.media.stills import facts_of, opened_still, write_still
+    from supervisor_core.media.shrinking import shrink
+    from supervisor_core.media.stills import facts_of, opened_still
 
     with opened_still(BytesIO(content), container) as image:
         with damaged(Reason.FRAME_EXTRACTION_FAILED):
@@ -120,9 +120,10 @@ def _looked_at(
         digest = hashlib.sha256(content).hexdigest()
         seconds = time.monotonic() - started_s
         exif = exif_of(image)
-        picture = shrunk(image, order.side)
-    found = fingerprint_of(picture)
-    write_still(order.small, fitted(picture, order.side), Container.JPEG)
+        with damaged(Reason.DECODE_FAILED):
+            picture = shrink(image, order.side)
+    found = fingerprint_of(picture.luma)
+    picture.write(order.small, order.side)
     prompt = prompt_in(texts_in(content)).prompt
     return (
         digest,

@@ -81,7 +81,7 @@ def read_still(path: Path) -> Picture:
     """
     with _opened(path) as (image, _), damaged(Reason.DECODE_FAILED):
         image.load()
-        return upright(image)
+        return np.ascontiguousarray(np.asarray(visible_upright(image))[:, :, ::-1])
 
 
 def write_still(path: Path, pixels: Picture, container: Container) -> None:
@@ -127,11 +127,10 @@ def orientation_of(image: Image.Image) -> int:
     return found if found in _TURNS else 1
 
 
-def upright(image: Image.Image) -> Picture:
-    """The pixels of a decoded still as a viewer would show them."""
+def visible_upright(image: Image.Image) -> Image.Image:
+    """A decoded still as a viewer would show it, 8-bit RGB."""
     turn = _TURNS.get(_orientation(image))
-    turned = image.transpose(turn) if turn is not None else image
-    return np.ascontiguousarray(np.asarray(_visible(turned))[:, :, ::-1])
+    return _visible(image.transpose(turn) if turn is not None else image)
 
 
 def _orientation(image: Image.Image) -> int:

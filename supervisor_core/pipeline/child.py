@@ -4,7 +4,7 @@ Paths come in, small values go out. What needs heavy libraries is imported where
 the process that only gives orders stays light.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +15,7 @@ from supervisor_core.libraries.visit import Glimpse, Order
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.kinds import Kind
 from supervisor_core.media.policy import Profile, check_policy, check_size
+from supervisor_core.reasons import Failed
 
 if TYPE_CHECKING:
     from supervisor_core.analysis.choosing import Chosen
@@ -71,12 +72,25 @@ def examine(path: Path, outside_name: str, profile: Profile) -> Examined:
     return Examined(sha256_of(path), info, _tags(path, info))
 
 
-def visit_file(order: Order) -> Examined:
-    """Looks at a file of a library where it lies; see `libraries.visiting.visit`."""
-    from supervisor_core.libraries.visiting import visit
+def visit_files(orders: Sequence[Order]) -> list[Examined | Failed]:
+    """Looks at files of a library where they lie, see `libraries.visiting.visit`.
 
-    sha256, info, glimpse = visit(order)
-    return Examined(sha256, info, _tags(order.root / order.path, info), glimpse)
+    One that is bad stops no other.
+    """
+    return [_visited(order) for order in orders]
+
+
+def _visited(order: Order) -> Examined | Failed:
+    from supervisor_core.libraries.visiting import visit
+    from supervisor_core.pipeline.places import failed_from
+
+    try:
+        sha256, info, glimpse = visit(order)
+        return Examined(sha256, info, _tags(order.root / order.path, info), glimpse)
+    except Failed as failed:
+        return failed
+    except OSError as error:
+        return failed_from(error)
 
 
 def copy_file(order: Order) -> None:

@@ -273,9 +273,13 @@ class Import:
         if key in known:
             self._one_copy(looked.path, known[key])
         elif key not in new and looked.path is not None:
-            new[key] = Media(key, info, self._context.home.relative(looked.path))
+            new[key] = self._entered(Media(key, info, self._context.home.relative(looked.path)))
             state = State.IMPORTED
         return replace(looked.arrival, state=state, media=key, reason=None)
+
+    def _entered(self, media: Media) -> Media:
+        """A content that nobody knew, as it is entered."""
+        return media
 
     def _one_copy(self, path: Path | None, media: Media) -> None:
         """Keeps one copy, should the raw file have been moved aside since its place was found."""

@@ -18,9 +18,10 @@ from supervisor_core.pipeline.context import Context
 from supervisor_core.pipeline.importing import Import, Places
 from supervisor_core.pipeline.looking import Looked, Looker
 from supervisor_core.pipeline.shelves import Shelf
-from supervisor_core.pipeline.visiting import Copier, Linker, Visitor
+from supervisor_core.pipeline.visiting import Copier, Linker, Visitor, together
 from supervisor_core.reasons import Failed
 from supervisor_core.states import Arrival as State
+from supervisor_core.states import Cleaning
 from supervisor_core.store import Connection, exif, fingerprints, integrity, libraries, prompts
 from supervisor_core.store import media as media_table
 from supervisor_core.store.arrivals import Arrival, Intake
@@ -28,6 +29,7 @@ from supervisor_core.store.attempts import Attempt
 from supervisor_core.store.fingerprints import StoredFingerprint
 from supervisor_core.store.integrity import Integrity
 from supervisor_core.store.libraries import Event, Outcome
+from supervisor_core.store.media import Media
 from supervisor_core.store.prompts import StoredPrompt
 
 _EVENTS = {
@@ -99,7 +101,12 @@ class ImportInPlace(ImportFromLibrary):
         except Failed as gone:
             pairs = zip(members, opened, strict=True)
             return [Looked(arrival, attempt, None, gone) for arrival, attempt in pairs]
-        return self._look_at(self._visitor, members, opened, start)
+        looked: list[Looked] = []
+        for group in together(list(zip(members, opened, strict=True))):
+            looked += self._visitor.look_together(group)
+            if self._context.on_progress:
+                self._context.on_progress(start + len(looked), len(self._seen))
+        return looked
 
     def _placer(self, looker: Looker, looked: Sequence[Looked]) -> Places:  # noqa: ARG002
         with self._context.store.read() as connection:
@@ -129,6 +136,10 @@ class ImportInPlace(ImportFromLibrary):
         _keep(connection, {key: told[key] for key in uncleaned}, self._context.owner, now)
         for key in uncleaned:
             self._show(key, told[key].looked)
+
+    def _entered(self, media: Media) -> Media:
+        """New here, so it came in as nothing else: nothing is required."""
+        return media.step(cleaning=Cleaning.NOT_REQUIRED, next_level=None)
 
     def _uncleaned(self, connection: Connection, media: Mapping[MediaKey, object]) -> set[MediaKey]:
         """Those that need no cleaning, whatever else they came in as."""

@@ -12,6 +12,7 @@ from supervisor_core.libraries.visit import Order
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.policy import Profile
 from supervisor_core.pipeline import child, enrich_child
+from supervisor_core.reasons import Failed
 from supervisor_core.remote import sending
 from supervisor_core.remote.upload_order import Measured, UploadOrder
 from supervisor_core.settings import Settings
@@ -29,7 +30,7 @@ class Tools:
     """What the child does, what it may take, and the version all outputs are bound to."""
 
     examine: Callable[[Path, str, Profile], child.Examined] = child.examine
-    visit: Callable[[Order], child.Examined] = child.visit_file
+    visit: Callable[[Sequence[Order]], list[child.Examined | Failed]] = child.visit_files
     copy: Callable[[Order], None] = child.copy_file
     clean: Callable[[Job], child.Made] = child.clean_file
     verify: Callable[[Job, CleanReport], VerifyReport] = child.verify_file

@@ -4,10 +4,11 @@ Nothing in the library is ever moved or changed, whatever comes of it.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from supervisor_core.libraries.visit import Order
 from supervisor_core.media.files import require_free
 from supervisor_core.media.links import link, original
 from supervisor_core.pipeline import places
@@ -20,6 +21,10 @@ from supervisor_core.pipeline.thumbnails import LONGEST_SIDE
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.store.arrivals import Arrival
 from supervisor_core.store.attempts import Attempt
+
+# What one call looks at: enough that the way there costs nothing, and little is done twice.
+_AT_ONCE = 16
+_AT_ONCE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +39,32 @@ class Visitor(Looker):
         started_s = time.monotonic()
         value: Examined | Failed
         try:
-            value = self._visit(arrival)
+            (value,) = self._visit([arrival], self.limit_s(arrival))
         except Failed as failed:
-            value = self.shelf.blamed(failed)
+            value = failed
         except OSError as error:
-            value = self.shelf.blamed(places.failed_from(error))
+            value = places.failed_from(error)
         tried = replace(attempt, seconds=time.monotonic() - started_s)
-        return Looked(arrival, tried, None, value)
+        return Looked(arrival, tried, None, self._judged(value))
+
+    def look_together(self, members: Sequence[tuple[Arrival, Attempt]]) -> list[Looked]:
+        """Looks at several in one call; where that ends badly, at each by itself, to tell whose."""
+        if len(members) == 1:
+            return [self.look(*members[0])]
+        started_s = time.monotonic()
+        try:
+            arrivals = [arrival for arrival, _ in members]
+            found = self._visit(arrivals, self.context.settings.import_base_s)
+        except (Failed, OSError):
+            return [self.look(*one) for one in members]
+        seconds = (time.monotonic() - started_s) / len(members)
+        return [
+            Looked(arrival, replace(attempt, seconds=seconds), None, self._judged(value))
+            for (arrival, attempt), value in zip(members, found, strict=True)
+        ]
+
+    def _judged(self, value: Examined | Failed) -> Examined | Failed:
+        return self.shelf.blamed(value) if isinstance(value, Failed) else value
 
     def small(self, arrival: Arrival) -> Path:
         """Where the small picture of a still lies after the visit."""
@@ -53,14 +77,31 @@ class Visitor(Looker):
             raise Failed(Reason.FILE_NOT_FOUND)
         return self.root / path
 
-    def _visit(self, arrival: Arrival) -> Examined:
+    def _visit(self, arrivals: Sequence[Arrival], limit_s: float) -> list[Examined | Failed]:
         context = self.context
+        orders = [self._order(arrival) for arrival in arrivals]
+        return context.worker.call(
+            context.tools.visit, orders, limit_s=limit_s, scratch=[self.smalls]
+        )
+
+    def _order(self, arrival: Arrival) -> Order:
         path = self.paths.get(arrival.fingerprint)
         small = self.small(arrival)
-        order = self.shelf.order(arrival, path, self.profile, small, LONGEST_SIDE)
-        return context.worker.call(
-            context.tools.visit, order, limit_s=self.limit_s(arrival), scratch=[self.smalls]
-        )
+        return self.shelf.order(arrival, path, self.profile, small, LONGEST_SIDE)
+
+
+def together(members: Sequence[tuple[Arrival, Attempt]]) -> Iterator[list[tuple[Arrival, Attempt]]]:
+    """Members in groups that one call may look at: small ones, and not too many."""
+    group: list[tuple[Arrival, Attempt]] = []
+    size = 0
+    for one in members:
+        size += one[0].size_bytes
+        if group and (len(group) == _AT_ONCE or size > _AT_ONCE_BYTES):
+            yield group
+            group, size = [], one[0].size_bytes
+        group.append(one)
+    if group:
+        yield group
 
 
 @dataclass(frozen=True)
