@@ -17,7 +17,6 @@ from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.media.files import publish
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.kinds import Kind
-from supervisor_core.media.picture import STILL_PIXELS_MAX
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.context import Context, Progress
 from supervisor_core.pipeline.each import AGAIN, Doing, File, work_through
@@ -68,6 +67,8 @@ class Wish:
 
 def why_not(connection: Connection, media: MediaKey, scale: float) -> Reason | None:
     """Why a media can't be made larger, as far as the store knows; None when it can."""
+    from supervisor_core.media.picture import STILL_PIXELS_MAX  # needs NumPy
+
     try:
         gate.require_verified(connection, media)
     except Failed as failed:
