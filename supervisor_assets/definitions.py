@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from resources import OllamaResource, PipelineResource, StoreResource
+from resources import NotifierResource, OllamaResource, PipelineResource, StoreResource
+from sensors.alerts import alerts
 from sensors.copies import copies_of
 from sensors.enrichments import enrichments as enrichments_sensor
 from sensors.fingerprints import unlooked_files
@@ -92,9 +93,11 @@ def definitions_for(home: str) -> dg.Definitions:
             live_streams_of(home),
             stuck_segments,
             library_exports,
+            alerts,
         ],
         resources={
             "store": StoreResource(home=home),
+            "notifier": NotifierResource(home=home),
             "pipeline": PipelineResource(home=home, ollama=OllamaResource(url="", model="")),
         },
         executor=dg.in_process_executor,

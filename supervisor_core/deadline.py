@@ -49,7 +49,7 @@ _RESCUE_S = 0.4  # how long the caller's own killing may take
 _SETTLE_S = 5.0  # how long the guardian may take to hear that a call is over
 _NOTE_EVERY_S = 15.0
 _MARK = "SUPERVISOR_GUARDED_BY"
-_SECRET_WORDS = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL")
+_SECRET_WORDS = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL", "WEBHOOK")
 
 _log = logging.getLogger("supervisor")
 

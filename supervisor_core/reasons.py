@@ -135,6 +135,8 @@ class Reason(StrEnum):
     MODEL_MISSING = auto()
     MODEL_BUSY = auto()
     MODEL_ERROR = auto()
+    MAIL_REFUSED = auto()
+    ALERT_NOT_DELIVERED = auto()
     MODEL_HOST_FORBIDDEN = auto()
     NOT_AN_ANSWER = auto()
     ANSWER_TOO_LARGE = auto()

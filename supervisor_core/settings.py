@@ -438,7 +438,7 @@ class Settings(BaseSettings):
     cleaning_duration_warn: float = Field(
         default=60.0,
         gt=0,
-        description="Seconds that cleaning and verifying 30 s of 1280x720 take, in 95 of 100 cases.",
+        description="Seconds to clean and verify 30 s of 1280x720, in 95 of 100 cases.",
     )
     cleaning_duration_error: float = Field(
         default=100.0, gt=0, description="Above this it is an error."
@@ -471,6 +471,70 @@ class Settings(BaseSettings):
         default=0.20, gt=0, le=1, description="Above this share it is an error."
     )
 
+    # Alerts.
+    alert_webhook_url: SecretStr | None = Field(
+        default=None, description="Address that alerts are posted to as JSON; by default none."
+    )
+    alert_hosts: str = Field(
+        default="",
+        description="Hosts, separated by commas, that alerts may be sent to though they are private"
+        " or not encrypted.",
+    )
+    alert_smtp_host: str | None = Field(
+        default=None, description="Mail server that takes alerts; by default no mail is sent."
+    )
+    alert_smtp_port: int = Field(default=587, gt=0, lt=65536, description="Its port.")
+    alert_smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="How it is spoken to; `none` needs its host in SUPERVISOR_ALERT_HOSTS.",
+    )
+    alert_smtp_user: str = Field(default="", description="Its login; by default none is given.")
+    alert_smtp_password: SecretStr | None = Field(
+        default=None, description="The password of that login."
+    )
+    alert_mail_from: str = Field(
+        default="supervisor@localhost", description="The address that alerts come from."
+    )
+    alert_mail_to: str = Field(
+        default="", description="Addresses, separated by commas, that alerts go to."
+    )
+    alert_level: Literal["warn", "error"] = Field(
+        default="warn", description="Failing checks of at least this severity are told."
+    )
+    alert_gather_s: float = Field(
+        default=60.0,
+        ge=0,
+        description="What fails is told after this time, together with all that came since.",
+    )
+    alert_window_s: float = Field(
+        default=3600.0, ge=0, description="Of one cause somebody is told once in this time."
+    )
+    alert_again_s: float = Field(
+        default=604800.0, gt=0, description="What still fails as before is told again after this."
+    )
+    alert_connect_s: float = Field(
+        default=5.0, gt=0, description="Longest wait for a connection to who is told."
+    )
+    alert_silence_s: float = Field(
+        default=10.0, gt=0, description="Longest silence of who is told."
+    )
+    alert_total_s: float = Field(
+        default=15.0, gt=0, le=30, description="Limit to deliver one message."
+    )
+    alert_retry_first_s: float = Field(
+        default=30.0, gt=0, description="Wait before a message is sent again."
+    )
+    alert_retry_longest_s: float = Field(
+        default=3600.0, gt=0, description="The wait doubles with each try up to this."
+    )
+    alert_kept_days: float = Field(
+        default=7.0, gt=0, description="A message that could not be delivered is given up then."
+    )
+    ui_url: str | None = Field(
+        default=None,
+        description="Where Dagster's pages are for those who are told, for links to them.",
+    )
+
     @classmethod
     def load(cls) -> "Settings":
         """The settings of the environment; raises `Failed(BAD_CONFIGURATION)` naming the first."""
@@ -491,6 +555,18 @@ class Settings(BaseSettings):
         """The hosts of `model_hosts`, in lower case."""
         names = (name.strip().lower() for name in self.model_hosts.split(","))
         return frozenset(name for name in names if name)
+
+    @property
+    def alert_host_names(self) -> frozenset[str]:
+        """The hosts of `alert_hosts`, in lower case."""
+        names = (name.strip().lower() for name in self.alert_hosts.split(","))
+        return frozenset(name for name in names if name)
+
+    @property
+    def alert_mail_addresses(self) -> tuple[str, ...]:
+        """The addresses of `alert_mail_to`."""
+        names = (name.strip() for name in self.alert_mail_to.split(","))
+        return tuple(name for name in names if name)
 
     @property
     def enriching_model(self) -> str:

@@ -36,9 +36,13 @@ CHECKS = [
     "model server",
     "model breaker",
     "analyses",
+    "enrichment questions",
+    "enrichment models",
+    "enrichments",
     "canary",
     "streams",
     "recordings",
+    "alerts",
     "daemon",
 ]
 

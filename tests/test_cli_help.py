@@ -22,6 +22,7 @@ from supervisor_core.reasons import Reason
 
 ROOT = Path(__file__).parents[1]
 ALL = {
+    "alert",
     "analyses",
     "clean",
     "consistency",

@@ -271,9 +271,9 @@ def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     text = Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     path.write_bytes(key.private_bytes(*text) + made.public_bytes(Encoding.PEM))
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    web._tls.cache_clear()
+    web.tls_context.cache_clear()
     yield path
-    web._tls.cache_clear()
+    web.tls_context.cache_clear()
 
 
 def test_a_certificate_is_checked_against_the_name(work: Path, certificate: Path) -> None:

@@ -52,3 +52,20 @@ def prune(
         from supervisor_assets.cli.care import prune as start
 
         start(older_than_days, apply=apply, as_json=as_json)
+
+
+@care.command()
+def alert(
+    test: Annotated[
+        bool, typer.Option("--test", help="Send a test message to everybody who is told.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what fails now and what could not be told; with --test, exit 1 if anybody is missed."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.alert import send_test, show
+
+        if test:
+            send_test(as_json=as_json)
+        else:
+            show(as_json=as_json)

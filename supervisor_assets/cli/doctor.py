@@ -10,6 +10,7 @@ from functools import partial
 import typer
 
 from supervisor_assets.cli import (
+    doctor_alerts,
     doctor_enrichments,
     doctor_home,
     doctor_model,
@@ -81,6 +82,7 @@ def _findings_at_home(settings: Settings, worker: Worker) -> Iterator[Finding]:
         "canary": partial(doctor_model.canary, settings),
         "streams": partial(doctor_streams.configured, settings),
         "recordings": partial(doctor_streams.recordings, settings),
+        "alerts": partial(doctor_alerts.alerts, settings),
         "daemon": partial(doctor_home.daemon, settings),
     }
     for name, check in checks.items():

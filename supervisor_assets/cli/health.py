@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from supervisor_core.home import Home
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Settings
 from supervisor_core.store import Store
+from supervisor_core.store.alerts import undelivered
 from supervisor_core.store.service import OVERDUE, last_answer
 
 EVERY_S = 900.0
@@ -81,10 +83,14 @@ def ask(home: Home, settings: Settings) -> Said:
         store = Store(home, settings.model_copy(update={"store_wait_s": _WAIT_S}))
         with store.read() as connection:
             answer = last_answer(connection, store.now(), EVERY_S)
+            untold = undelivered(connection, store.now(), timedelta(settings.alert_kept_days))
     except Failed as failed:
         return Said(Health.UNHEALTHY, failed.reason)
     if answer is None:
         return Said(_UNKNOWN)
+    if untold.any and answer.health is Health.HEALTHY:
+        reason = Reason.ALERT_NOT_DELIVERED
+        return Said(Health.DEGRADED, reason, answer.seconds, answer.age_s)
     return Said(answer.health, answer.reason, answer.seconds, answer.age_s)
 
 

@@ -187,13 +187,14 @@ def _dial(
 def _secured(plain: socket.socket, host: str) -> socket.socket:
     """The same under TLS, with the certificate checked against the name that was asked for."""
     try:
-        return _tls().wrap_socket(plain, server_hostname=host, suppress_ragged_eofs=False)
+        return tls_context().wrap_socket(plain, server_hostname=host, suppress_ragged_eofs=False)
     except (OSError, ValueError):
         plain.close()
         raise Failed(Reason.TRANSPORT_ERROR, step="tls") from None
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
+    """Checks certificates against those of the machine's operator, else the well-known ones."""
     own = os.environ.get("SSL_CERT_FILE") or os.environ.get("AWS_CA_BUNDLE")
     return ssl.create_default_context(cafile=own or certifi.where())
