@@ -278,6 +278,10 @@ def test_the_command_makes_it_here_while_no_daemon_runs(gallery: Gallery) -> Non
     assert (told["queued"], picture["state"], picture["media"]) == (False, "done", media_id(media))
     assert (picture["width"], picture["height"], picture["preferred"]) == (192, 144, True)
     assert gallery.home.absolute(picture["path"]).is_file()
+    again = run("upscale", media, home=gallery.home.root)
+    assert "done" in again.out
+    with gallery.store.read() as connection:
+        assert requests.open_upscales(connection) == []
 
 
 def test_the_command_refuses_what_is_no_still_and_no_key(

@@ -63,7 +63,7 @@ def _rows(number: int, group: Suggestion) -> Iterator[Sequence[object]]:
 
 
 def _likeness(one: Member) -> str:
-    return f"{one.distance:g}{' mirrored' if one.mirrored else ''}"
+    return f"{one.distance:.3g}{' mirrored' if one.mirrored else ''}"
 
 
 def _told(groups: Sequence[Suggestion], limit: int | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from supervisor_assets.cli.codes import code_of
 from supervisor_assets.cli.installation import daemon_runs, existing_home
 from supervisor_core.home import Home
 from supervisor_core.keys import MediaKey, media_id
-from supervisor_core.pipeline.enlarging import why_not
+from supervisor_core.pipeline.enlarging import child_of, why_not
 from supervisor_core.reasons import Reason
 from supervisor_core.settings import Settings
 from supervisor_core.store import Connection, Store, lookup, requests, variants
@@ -41,7 +41,7 @@ def run(words: Sequence[str], scale: float, *, as_json: bool) -> None:
     store = Store(home, settings)
     with store.write() as connection:
         chosen = sorted(chosen_media(connection, words) or set())
-        asked = [_ask(connection, media, scale, store) for media in chosen]
+        asked = [_ask(connection, store, settings, media, scale) for media in chosen]
     queued = _left_to_the_daemon(home, store, asked)
     with store.read() as connection:
         found = [_found(connection, one, scale) for one in asked]
@@ -54,12 +54,17 @@ def run(words: Sequence[str], scale: float, *, as_json: bool) -> None:
         raise typer.Exit(code_of(failed[0]))
 
 
-def _ask(connection: Connection, media: MediaKey, scale: float, store: Store) -> Asked:
+def _ask(
+    connection: Connection, store: Store, settings: Settings, media: MediaKey, scale: float
+) -> Asked:
+    """A request for one picture, unless it is there already or can't be made."""
     reason = why_not(connection, media, scale)
     if reason is not None:
         return Asked(media, None, State.FAILED, reason)
-    detail = {"scale": scale}
-    request = requests.ask(connection, Verb.UPSCALE, media, _WHO, store.now(), detail)
+    there = child_of(connection, store.home, settings, media, scale)
+    if there is not None:
+        return Asked(media, None, State.DONE, child=there)
+    request = requests.ask(connection, Verb.UPSCALE, media, _WHO, store.now(), {"scale": scale})
     return Asked(media, request, State.QUEUED)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from supervisor_core.enrichment import child
 from supervisor_core.enrichment.larger import ForgeTerms, Larger, Method, Order
+from supervisor_core.home import Home
 from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.media.files import publish
 from supervisor_core.media.info import MediaInfo
@@ -23,6 +24,7 @@ from supervisor_core.pipeline.each import AGAIN, Doing, File, work_through
 from supervisor_core.pipeline.tasks import TaskReport, Terms
 from supervisor_core.reasons import Class, Failed, Reason
 from supervisor_core.repair import Cause, OpenIntake, by_intake
+from supervisor_core.settings import Settings
 from supervisor_core.states import Work
 from supervisor_core.store import Connection, gate, lookup, requests, variants, work
 from supervisor_core.store import media as media_table
@@ -79,10 +81,26 @@ def why_not(connection: Connection, media: MediaKey, scale: float) -> Reason | N
     return Reason.PICTURE_TOO_LARGE if _pixels(info, scale) > STILL_PIXELS_MAX else None
 
 
+def child_of(
+    connection: Connection, home: Home, settings: Settings, media: MediaKey, scale: float
+) -> Variant | None:
+    """The larger picture that is there already, made in today's way of the file that is read."""
+    try:
+        output = gate.require_verified(connection, media).sha256
+    except Failed:
+        return None
+    wanted = (output, Method.of(settings), scale)
+    for one in variants.of(connection, [media]):
+        made_so = (one.output, one.method, one.scale) == wanted
+        if made_so and one.path and home.absolute(one.path).is_file():
+            return one
+    return None
+
+
 def upscale_wished(context: Context, intake: IntakeKey) -> UpscaleReport:
     """Makes what is asked for of this intake's pictures, and closes the requests that are over."""
     wishes = _wishes(context, intake)
-    there = {wish.id for wish in wishes if _child_of(context, wish)}
+    there = {wish.id for wish in wishes if _is_there(context, wish)}
     groups: dict[str, dict[MediaKey, Wish]] = {}
     for wish in wishes:
         if wish.id not in there:
@@ -139,23 +157,15 @@ def _files(context: Context, media: MediaKey) -> list[File]:
     return [File(readable, info)]
 
 
-def _child_of(context: Context, wish: Wish) -> Variant | None:
-    """The larger picture that is there already, made in today's way of the file that is read."""
-    method, files = Method.of(context.settings), _files(context, wish.media)
+def _is_there(context: Context, wish: Wish) -> bool:
     with context.store.read() as connection:
-        known = variants.of(connection, [wish.media])
-    wanted = [
-        one
-        for one in known
-        if files and (one.output, one.method, one.scale) == (files[0].sha256, method, wish.scale)
-    ]
-    there = (one for one in wanted if one.path and context.home.absolute(one.path).is_file())
-    return next(there, None)
+        found = child_of(connection, context.home, context.settings, wish.media, wish.scale)
+    return found is not None
 
 
 def _answer(context: Context, wishes: Sequence[Wish]) -> None:
     """Writes how far each request has come: open until there is a picture, or a lasting reason."""
-    there = {wish.id for wish in wishes if _child_of(context, wish)}
+    there = {wish.id for wish in wishes if _is_there(context, wish)}
     with context.store.write() as connection:
         for wish in wishes:
             state, reason = _standing(connection, wish, done=wish.id in there)
