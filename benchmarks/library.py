@@ -2,8 +2,9 @@
 
 The floor is `sha256sum` over all files and then decoding each with the same decoder (Pillow), in as
 many processes as import. Everything the import makes of a still comes on top: facts, small picture,
-fingerprint, EXIF, prompt, link, and the store. Dagster's own time is not in it (about 1.3 s a run
-of 256 stills, see `benchmarks.orchestration`).
+fingerprint, EXIF, prompt, link, and the store. The three take turns, 256 files each, so that they
+meet the same load of the machine; the first turn of a process is not counted. Dagster's own time is
+not in it (about 1.3 s a run of 256 stills, see `benchmarks.orchestration`).
 """
 
 import argparse
@@ -17,7 +18,9 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -29,6 +32,7 @@ from rich.table import Table
 from benchmarks.results import write_results
 from supervisor_core.deadline import Worker
 from supervisor_core.home import Home
+from supervisor_core.inbox.plan import BATCH
 from supervisor_core.keys import IntakeKey
 from supervisor_core.libraries.roots import Root, enter_root, roots_file
 from supervisor_core.libraries.scanning import Wish, scan
@@ -41,7 +45,6 @@ from supervisor_core.store.owners import this_process
 SIZES = ((1152, 896), (1216, 832), (1024, 1024), (1536, 1024), (1600, 1200), (1920, 1080))
 BASES = 60
 LISTED = 100_000
-Deed = Callable[[Sequence[str]], None]
 
 
 @dataclass(frozen=True)
@@ -123,50 +126,71 @@ def decode_all(paths: Sequence[str]) -> None:
             image.load()
 
 
-def import_all(words: Sequence[str]) -> None:
-    """All steps of these intakes, as the job makes them; the first word is the home."""
-    settings = Settings(home=Path(words[0]))
-    home = settings.open_home()
-    store = Store(home, settings)
+@dataclass
+class Spent:
+    """Seconds, and the processor's seconds, of one kind of work."""
+
+    s: float = 0.0
+    cpu_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one process works on: intakes, and the files of each."""
+
+    home: Path
+    intakes: Sequence[tuple[IntakeKey, Sequence[str]]]
+
+
+class Bench:
+    """Hashes, decodes and imports in turn, so that all three meet the same load of the machine."""
+
+    def __init__(self, share: Share, worker: Worker) -> None:
+        settings = Settings(home=share.home)
+        home = settings.open_home()
+        self._worker = worker
+        store, owner = Store(home, settings), this_process("bench")
+        self._work = Pipeline(store, home, settings, worker, owner)
+
+    def run(self, key: IntakeKey, paths: Sequence[str]) -> tuple[Spent, Spent, Spent]:
+        """One intake: what `sha256sum`, decoding and importing have taken."""
+        return (
+            self._spent(partial(hash_all, paths)),
+            self._spent(partial(decode_all, paths)),
+            self._spent(partial(self._import, key)),
+        )
+
+    def _import(self, key: IntakeKey) -> None:
+        """All steps, as the job makes them."""
+        self._work.import_items(key)
+        for level in (Cleaning.FRAME_LEVEL, Cleaning.ROI_MASK):
+            self._work.mask(key, level)
+            self._work.verify(key, level)
+        self._work.set_aside(key)
+        self._work.thumbnails(key)
+
+    def _spent(self, deed: Callable[[], None]) -> Spent:
+        start_s, start_cpu_s = time.monotonic(), self._cpu_s()
+        deed()
+        return Spent(time.monotonic() - start_s, self._cpu_s() - start_cpu_s)
+
+    def _cpu_s(self) -> float:
+        """Of this process, of those that it has waited for, and of the worker's child."""
+        kinds = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        own = sum(used.ru_utime + used.ru_stime for used in kinds)
+        return own + self._worker.call(time.process_time, limit_s=60)
+
+
+def work_through(share: Share) -> list[Spent]:
+    """All intakes of a share; the first only warms up and is not counted."""
+    totals = [Spent(), Spent(), Spent()]
     with Worker() as worker:
-        work = Pipeline(store, home, settings, worker, this_process("bench"))
-        for key in map(IntakeKey, words[1:]):
-            work.import_items(key)
-            for level in (Cleaning.FRAME_LEVEL, Cleaning.ROI_MASK):
-                work.mask(key, level)
-                work.verify(key, level)
-            work.set_aside(key)
-            work.thumbnails(key)
-
-
-def _timed(
-    deed: Deed, words: Sequence[str], ready: "multiprocessing.synchronize.Barrier", told: "Told"
-) -> None:
-    ready.wait()
-    start_s = time.monotonic()
-    deed(words)
-    cpu_s = sum(
-        used.ru_utime + used.ru_stime
-        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    )
-    told.put((start_s, time.monotonic(), cpu_s))
-
-
-Told = "multiprocessing.Queue[tuple[float, float, float]]"
-
-
-def side_by_side(deed: Deed, parts: Sequence[Sequence[str]]) -> tuple[float, float]:
-    """Runs a deed in one process for each part; returns seconds and processor's seconds."""
-    spawning = multiprocessing.get_context("spawn")
-    ready, told = spawning.Barrier(len(parts)), spawning.Queue()
-    running = [spawning.Process(target=_timed, args=(deed, one, ready, told)) for one in parts]
-    for one in running:
-        one.start()
-    times = [told.get() for _ in parts]
-    for one in running:
-        one.join()
-    starts, ends, cpu = zip(*times, strict=True)
-    return max(ends) - min(starts), sum(cpu)
+        bench = Bench(share, worker)
+        for number, (key, paths) in enumerate(share.intakes):
+            for total, one in zip(totals, bench.run(key, paths), strict=True):
+                total.s += one.s if number else 0.0
+                total.cpu_s += one.cpu_s if number else 0.0
+    return totals
 
 
 def measure(folder: Path, files: str, suffixes: Sequence[str], count: int, processes: int) -> Row:
@@ -175,24 +199,30 @@ def measure(folder: Path, files: str, suffixes: Sequence[str], count: int, proce
     megabytes = draw(root, count, suffixes)
     os.sync()
     names = sorted(str(path) for path in root.rglob("*.*"))
-    parts = [names[number::processes] for number in range(processes)]
     hash_all(names)  # from here on all of it is in memory, for everybody
-    hash_s, hash_cpu = side_by_side(hash_all, parts)
-    decode_s, decode_cpu = side_by_side(decode_all, parts)
     home, keys = prepare(folder / "home", root)
-    shares = [[str(home.root), *keys[number::processes]] for number in range(processes)]
-    import_s, import_cpu = side_by_side(import_all, shares)
+    parts = [names[start : start + BATCH] for start in range(0, count, BATCH)]
+    pairs = list(zip(keys, parts, strict=True))
+    shares = [Share(home.root, pairs[number::processes]) for number in range(processes)]
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=spawning) as pool:
+        found = list(pool.map(work_through, shares))
     check(home, count)
+    counted = sum(len(paths) for share in shares for _, paths in share.intakes[1:])
+    hashed, decoded, imported = (
+        Spent(sum(one.s for one in kind) / processes, sum(one.cpu_s for one in kind))
+        for kind in zip(*found, strict=True)
+    )
     return Row(
         files,
-        count,
-        round(megabytes, 1),
+        counted,
+        round(megabytes * counted / count, 1),
         processes,
-        round(hash_s, 3),
-        round(decode_s, 3),
-        round(import_s, 3),
-        round(hash_cpu + decode_cpu, 3),
-        round(import_cpu, 3),
+        round(hashed.s, 3),
+        round(decoded.s, 3),
+        round(imported.s, 3),
+        round(hashed.cpu_s + decoded.cpu_s, 3),
+        round(imported.cpu_s, 3),
     )
 
 
@@ -216,7 +246,7 @@ def check(home: Home, count: int) -> None:
         sys.exit(f"only {found} of {count} came in, {drawn} drawn")
 
 
-def scans(folder: Path, count: int) -> list[dict[str, float]]:
+def scans(folder: Path, count: int) -> list[dict[str, float | int | str]]:
     """Seconds of the first scan of so many files, and of two more with nothing changed."""
     root, settings = folder / "root", Settings(home=folder / "home")
     for number in range(count):
@@ -246,10 +276,10 @@ def main() -> None:
     for files, suffixes in mixes.items():
         for processes in wish.processes:
             with tempfile.TemporaryDirectory(dir=wish.folder) as folder:
-                share = wish.count if len(suffixes) > 1 else max(wish.count // 5, 1)
+                share = wish.count if len(suffixes) > 1 else max(wish.count // 5, 1024)
                 rows.append(measure(Path(folder), files, suffixes, share, processes))
                 show(rows[-1:])
-    listed = []
+    listed: list[dict[str, float | int | str]] = []
     for count in (wish.count, LISTED):
         with tempfile.TemporaryDirectory(dir=wish.folder) as folder:
             listed += scans(Path(folder), count)

@@ -322,6 +322,7 @@ def test_a_prompt_of_what_is_to_be_cleaned_is_not_kept(shelf: Shelf) -> None:
     shelf.house.pipeline.import_items(second)
     with shelf.house.store.read() as connection:
         assert prompts.of(connection, [media]) == {}
+    assert readable(shelf, key) == []
     assert not places.thumbnail(shelf.house.home, media).exists()
 
 

@@ -33,7 +33,7 @@ class Listing:
     """
 
     entries: tuple[Entry, ...]
-    busy: tuple[str, ...] = ()
+    busy: frozenset[str] = frozenset()
     other: int = 0
     unreadable: tuple[str, ...] = ()
 
@@ -52,7 +52,7 @@ def list_library(root: Path, settle_s: float = 0.0) -> Listing:
     while walk.folders:
         walk.look_if_readable(walk.folders.pop())
     walk.entries.sort()
-    return Listing(tuple(walk.entries), tuple(walk.busy), walk.other, tuple(walk.unreadable))
+    return Listing(tuple(walk.entries), frozenset(walk.busy), walk.other, tuple(walk.unreadable))
 
 
 class _Walk:

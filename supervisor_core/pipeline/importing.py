@@ -9,8 +9,8 @@ intake at a time.
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from supervisor_core.pipeline.rules import Profiles
 from supervisor_core.pipeline.sweeping import sweep
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.states import Arrival as State
+from supervisor_core.states import Cleaning
 from supervisor_core.store import (
     Connection,
     arrivals,
@@ -66,17 +67,29 @@ def import_items(context: Context, intake: IntakeKey) -> ImportReport:
 def _import_of(context: Context, intake: IntakeKey) -> "Import":
     with context.store.read() as connection:
         header = arrivals.find_intake(connection, intake)
+        members = arrivals.arrivals_of(connection, intake)
+        killed = attempts.count_failed(connection, intake, Step.IMPORT, KILLING)
     if header is None:
         raise Failed(Reason.UNKNOWN_INTAKE)
+    given = Given(header, members, killed)
     if header.source in RESERVED:
-        return Import(context, header)
+        return Import(context, given)
     from supervisor_core.pipeline.in_place import ImportFromLibrary, ImportInPlace
     from supervisor_core.pipeline.shelves import shelf_of
 
     profile = load_profile(header.profile, context.profiles_folder())
     in_place = profile.mask is MaskPolicy.NONE
     kind = ImportInPlace if in_place else ImportFromLibrary
-    return kind(context, header, shelf_of(context, header.source))
+    return kind(context, given, shelf_of(context, header.source))
+
+
+@dataclass(frozen=True)
+class Given:
+    """An intake with its files, and how often each (by ordinal) has killed its reader."""
+
+    header: Intake
+    members: Sequence[Arrival]
+    killed: Mapping[int, int]
 
 
 class Places(Protocol):
@@ -96,12 +109,11 @@ class Import:
 
     group = GROUP
 
-    def __init__(self, context: Context, header: Intake) -> None:
+    def __init__(self, context: Context, given: Given) -> None:
+        header, members = given.header, given.members
         self._context = context
-        self._intake = intake = header.intake
-        with context.store.read() as connection:
-            members = arrivals.arrivals_of(connection, intake)
-            self._killed = attempts.count_failed(connection, intake, Step.IMPORT, KILLING)
+        self._intake = header.intake
+        self._killed = given.killed
         home, recorded = context.home, header.source == RECORDING_SOURCE
         self._root = home.recordings if recorded else home.inbox
         self._profiles = Profiles(context.profiles_folder())
@@ -227,18 +239,25 @@ class Import:
         connection: Connection,
         placed: Sequence[Looked],  # noqa: ARG002
         after: Sequence[Arrival],
-        now: datetime,  # noqa: ARG002
+        now: datetime,
     ) -> None:
         """What is written in the same transaction.
 
-        Of what is cleaned now nothing stays that its file said of itself, nor a small picture.
+        What needed no cleaning until now waits for it: nobody reads it any more, and nothing stays
+        that its file said of itself, nor a small picture.
         """
         again = [one.media for one in after if one.state is State.DUPLICATE and one.media]
-        if again and self._profile.mask is not MaskPolicy.NONE:
-            prompts.forget(connection, again)
-            exif.forget(connection, again)
-            tags.forget(connection, again)
-            for key in again:
+        if not again or self._profile.mask is MaskPolicy.NONE:
+            return
+        known = media_table.load(connection, again)
+        open_ = [one for one in known.values() if one.cleaning is Cleaning.NOT_REQUIRED]
+        if open_:
+            keys = [one.media for one in open_]
+            media_table.save(connection, [one.sent_back() for one in open_], now)
+            prompts.forget(connection, keys)
+            exif.forget(connection, keys)
+            tags.forget(connection, keys)
+            for key in keys:
                 places.thumbnail(self._context.home, key).unlink(missing_ok=True)
 
     def _record(self, placer: Places, placed: Sequence[Looked]) -> None:

@@ -15,7 +15,7 @@ from supervisor_core.media.policy import MaskPolicy
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.child import Examined
 from supervisor_core.pipeline.context import Context
-from supervisor_core.pipeline.importing import Import, Places
+from supervisor_core.pipeline.importing import Given, Import, Places
 from supervisor_core.pipeline.looking import Looked, Looker
 from supervisor_core.pipeline.shelves import Shelf
 from supervisor_core.pipeline.visiting import Copier, Linker, Visitor, together
@@ -24,7 +24,7 @@ from supervisor_core.states import Arrival as State
 from supervisor_core.states import Cleaning
 from supervisor_core.store import Connection, exif, fingerprints, integrity, libraries, prompts
 from supervisor_core.store import media as media_table
-from supervisor_core.store.arrivals import Arrival, Intake
+from supervisor_core.store.arrivals import Arrival
 from supervisor_core.store.attempts import Attempt
 from supervisor_core.store.fingerprints import StoredFingerprint
 from supervisor_core.store.integrity import Integrity
@@ -42,8 +42,8 @@ _EVENTS = {
 class ImportFromLibrary(Import):
     """Imports copies of a library's files, since they are to be cleaned."""
 
-    def __init__(self, context: Context, header: Intake, shelf: Shelf) -> None:
-        super().__init__(context, header)
+    def __init__(self, context: Context, given: Given, shelf: Shelf) -> None:
+        super().__init__(context, given)
         self._shelf = shelf
         self._root = shelf.root
 
