@@ -13,6 +13,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,6 +45,7 @@ class OllamaServer:
         self.slow_s, self.down_s, self.busy_times = 0.5, 0.3, 2
         self.elsewhere = "http://127.0.0.1:9/"
         self.requests: list[Received] = []
+        self.busy_s = 0.0  # spent on questions, from the first of their bytes to the last answered
         self.count: Counter[str] = Counter()
         self.stopping = threading.Event()
         self._http: _Http | None = None
@@ -145,7 +147,8 @@ class OllamaServer:
     def told(self) -> dict[str, Any]:
         """What the control port says."""
         requests = [request.plain() for request in list(self.requests)]
-        return {"mode": self.mode, "count": dict(self.count), "requests": requests}
+        counts = {"count": dict(self.count), "busy_s": self.busy_s}
+        return {"mode": self.mode, **counts, "requests": requests}
 
 
 class _Http(ThreadingHTTPServer):
@@ -200,6 +203,13 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def do_POST(self) -> None:
+        started_s = time.perf_counter()
+        try:
+            self._post()
+        finally:
+            self.owner.busy_s += time.perf_counter() - started_s
+
+    def _post(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.owner.count[self.path] += 1
         try:

@@ -28,7 +28,7 @@ _STEADY = 1.4  # up to this much slower than alone it is worth asking more at on
 _SLOW = 2.0  # beyond this much asking several at once brings next to nothing
 _SHRINK = 0.5
 _EASE = 0.75
-_DRIFT = 1.02  # so that a server that has become slower for good is believed in the end
+_BELIEVED = 0.3  # of what is seen alone, so that a server that became slower is believed
 _ENOUGH = 5
 _TIMES = 8.0  # a question may take so many medians
 _IDLE_S = 240.0  # after this a server has put its model away, and loads it again
@@ -71,11 +71,13 @@ def after(window: Window, seen: Round, largest: int) -> Window:
 
 
 def _base(known_s: float | None, seen: Round) -> float | None:
-    """The shortest usual time, which creeps upward so that it can be corrected."""
+    """The time of one question alone: the shortest seen, or what questions take that are alone."""
     if not seen.seconds:
         return known_s
     median_s = statistics.median(seen.seconds)
-    return median_s if known_s is None else min(known_s * _DRIFT, median_s)
+    if known_s is None or median_s <= known_s:
+        return median_s
+    return known_s + _BELIEVED * (median_s - known_s) if seen.asked == 1 else known_s
 
 
 def budget_s(taken: Sequence[float], idle_s: float | None, least_s: float, most_s: float) -> float:

@@ -7,11 +7,9 @@ ended.
 """
 
 import random
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from supervisor_core.deadline import DeadlineExceeded, WorkerCrashed
@@ -27,8 +25,9 @@ from supervisor_core.model.window import Round
 from supervisor_core.pipeline.asking import AWAY, frames_limit_s, hosts_for, require_sendable
 from supervisor_core.pipeline.context import Context
 from supervisor_core.pipeline.enrich_subjects import Subject
+from supervisor_core.pipeline.enrich_watching import Lost, watched
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.store import analyses, work
+from supervisor_core.store import analyses
 from supervisor_core.store.attempts import Attempt
 from supervisor_core.store.work import Task
 
@@ -185,7 +184,7 @@ class Questioning:
         )
         started_s = time.monotonic()
         try:
-            with self._watched(claims):
+            with watched(self.context, [one.task for one in claims]):
                 return self.context.worker.call(
                     self.context.tools.ask_together,
                     self.terms(hosts, budget_s),
@@ -195,7 +194,7 @@ class Questioning:
         except (DeadlineExceeded, WorkerCrashed) as failed:
             if len(claims) == 1:
                 return [Reply(failed=failed, seconds=time.monotonic() - started_s)]
-        except _Lost as lost:
+        except Lost as lost:
             if len(claims) == 1:
                 return [Reply(failed=Failed(Reason.LEASE_LOST))]
             gone = lost.media
@@ -254,14 +253,14 @@ class Questioning:
         started_s = time.monotonic()
         failed: Failed
         try:
-            with self._watched(claims):
+            with watched(self.context, [one.task for one in claims]):
                 made = self.context.worker.call(
                     self.context.tools.embed,
                     self.terms(hosts, budget_s),
                     texts,
                     limit_s=budget_s + _SPARE_S,
                 )
-        except _Lost as lost:
+        except Lost as lost:
             kept = [one for one in claims if one.media not in lost.media]
             gone = {one.media: Said(failed=Failed(Reason.LEASE_LOST)) for one in claims}
             return gone | self._vectors(kept, budget_s)
@@ -316,67 +315,6 @@ class Questioning:
         failed = tuple(one.failed.reason for one in replies if one.failed is not None)
         self.rounds.append(Round(len(replies), answered, failed))
         self.outcomes += [one.failed.reason if one.failed else None for one in replies]
-
-    @contextmanager
-    def _watched(self, claims: Sequence[Claim]) -> Iterator[None]:
-        """Has the child ended when one of these is no longer ours; raises `_Lost` then."""
-        with _Watch(self.context, claims) as watch:
-            try:
-                yield
-            except Failed as failed:
-                if watch.lost and failed.reason in (Reason.CANCELLED, Reason.WORKER_CRASHED):
-                    raise _Lost(frozenset(watch.lost)) from None
-                raise
-
-
-class _Lost(Exception):
-    """Items that others have taken away while they were asked about."""
-
-    def __init__(self, media: frozenset[MediaKey]) -> None:
-        super().__init__()
-        self.media = media
-
-
-class _Watch:
-    """Looks every second whether items in hand are still ours, in a thread of its own."""
-
-    def __init__(self, context: Context, claims: Sequence[Claim]) -> None:
-        self.lost: set[MediaKey] = set()
-        self._context = context
-        self._held = [one.task for one in claims]
-        self._close: Callable[[], None] | None = getattr(context.worker, "close", None)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> "_Watch":
-        if self._close is not None:
-            self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        if self._close is not None:
-            self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(_WATCH_S):
-            # A store that is busy just now is looked at again in a second.
-            with suppress(Failed):
-                self.lost = self._gone()
-            if self.lost and self._close is not None and not self._over.is_set():
-                self._close()
-                return
-
-    def _gone(self) -> set[MediaKey]:
-        held = {one.media: one for one in self._held}
-        with self._context.store.read() as connection:
-            known = work.load(connection, self._held[0].task, held)
-        return {media for media, one in held.items() if not _same(known.get(media), one)}
-
-
-def _same(found: Task | None, held: Task) -> bool:
-    lease = (held.lease_owner, held.lease_epoch)
-    return found is not None and (found.lease_owner, found.lease_epoch) == lease
 
 
 def _said(reply: Reply, judged: Judged | None = None, failed: Failed | None = None) -> Said:

@@ -6,8 +6,8 @@ from datetime import timedelta
 from supervisor_core.enrichment.modes import MODES
 from supervisor_core.pipeline.asking import model_health, model_rests
 from supervisor_core.pipeline.context import Context
+from supervisor_core.pipeline.enrich_recipes import model_of, recipe_in
 from supervisor_core.pipeline.enrich_subjects import modes_by_profile
-from supervisor_core.pipeline.enriching import model_of, recipe_in
 from supervisor_core.reasons import Reason
 from supervisor_core.store.enrichment_levels import Level, levels
 from supervisor_core.store.open_enrichments import Waiting, open_enrichments

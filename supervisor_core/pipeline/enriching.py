@@ -6,45 +6,33 @@ hand. Each item has its own attempt, its own end and its own reason.
 """
 
 import time
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from math import ceil
+from datetime import datetime
 
-from supervisor_core.enrichment.modes import Asks, mode_named, question_of, recipe_of
+from supervisor_core.enrichment.modes import Asks, mode_named, question_of
 from supervisor_core.keys import IntakeKey, MediaKey
-from supervisor_core.model import breaker
-from supervisor_core.model.breaker import Lost, Wanted, event_of
-from supervisor_core.model.guard import rules_of
-from supervisor_core.model.hosts import Endpoint
-from supervisor_core.model.window import budget_s
 from supervisor_core.pipeline.asking import AWAY, frames_limit_s, model_health
 from supervisor_core.pipeline.context import Context, item_progress
-from supervisor_core.pipeline.enrich_asking import Claim, Questioning, Said
+from supervisor_core.pipeline.enrich_asking import Questioning, Said
+from supervisor_core.pipeline.enrich_batches import Batch, Batches, claim_of, readable_now
 from supervisor_core.pipeline.enrich_hints import Hinting
+from supervisor_core.pipeline.enrich_recipes import model_of, recipe_in
 from supervisor_core.pipeline.enrich_results import Results
 from supervisor_core.pipeline.enrich_subjects import Subject, key_of, subjects_of
 from supervisor_core.pipeline.tasks import End, TaskReport, Tasks, Terms
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.states import Work
 from supervisor_core.store import (
-    Connection,
     analyses,
-    breakers,
     enrichments,
-    gate,
-    outputs,
-    windows,
     work,
 )
-from supervisor_core.store import media as media_table
-from supervisor_core.store.attempts import Attempt, Step
+from supervisor_core.store.attempts import Step
 from supervisor_core.store.gate import Readable
-from supervisor_core.store.owners import this_process
-from supervisor_core.store.work import Task
 
+BATCH_FIRST = 4
 BATCH_MOST = 64
 _LONGEST_WAIT_S = 30.0
 _QUICK_S, _SLOW_S = 1.0, 8.0
@@ -109,15 +97,6 @@ def terms_of(context: Context) -> Terms:
     )
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Claims in hand, so many places to ask from, and how long a question may take."""
-
-    claims: tuple[Claim, ...]
-    places: int = 1
-    budget_s: float = 0.0
-
-
 @dataclass
 class _Enriching:
     """One call of the step."""
@@ -129,7 +108,6 @@ class _Enriching:
     left: int = 0
     measured: int = 0
     digest: str = ""
-    trial: str | None = None
     read: datetime | None = None
     tasks: Tasks = field(init=False)
 
@@ -142,7 +120,7 @@ class _Enriching:
         self.recipe = recipe_in(context, self.name)
         self.tasks = Tasks(context, Step.ENRICH, self.intake, terms_of(context))
         self.asking = Questioning(context, self.mode, self.question, self.model)
-        self.place = Endpoint.of(context.settings.ollama_url).place
+        self.batches = Batches(context, self.mode, self.model, self.tasks)
 
     def run(self) -> None:
         subjects, self.read = subjects_of(self.context, self.intake, self.mode, self.order.media)
@@ -212,14 +190,14 @@ class _Enriching:
     def _work(self, wanted: Sequence[tuple[Subject, str, str]]) -> None:
         """Takes, asks and puts down, a batch at a time, until all is done or the order's over."""
         pending = self._beginning(wanted)
-        started_s, size, tries = time.monotonic(), 1, 0
+        started_s, size, tries = time.monotonic(), BATCH_FIRST, 0
         total = len(pending)
         while pending:
             if self.order.minutes and time.monotonic() - started_s >= 60 * self.order.minutes:
                 self.left += len(pending)
                 return
             batch_s = time.monotonic()
-            batch = self._take(pending[: self.order.batch or size])
+            batch = self.batches.take(pending[: self.order.batch or size])
             if isinstance(batch, Reason):
                 self._measure([subject for subject, _, _ in pending])
                 self._block([subject for subject, _, _ in pending], batch)
@@ -232,7 +210,7 @@ class _Enriching:
                 self.context.tools.sleep(_PLACE_WAIT_S)
                 continue
             tries = 0
-            pending = pending[1 if self.trial else self.order.batch or size :]
+            pending = pending[1 if self.batches.trial else self.order.batch or size :]
             self._ask(batch)
             self._progress(total - len(pending), total)
             size = _next_size(size, time.monotonic() - batch_s, batch.places)
@@ -259,66 +237,7 @@ class _Enriching:
             with self.context.store.write() as connection:
                 enrichments.touch(connection, self.name, media, self._read)
 
-    def _take(self, wanted: Sequence[tuple[Subject, str, str]]) -> _Batch | Reason:
-        """Takes a batch in hand; a reason when the model is left alone, no places: it is full."""
-        settings, now = self.context.settings, self.context.now()
-        with self.context.store.write() as connection:
-            reason = self._may_ask(connection, now)
-            if reason is not None:
-                return reason
-            mine = list(wanted[:1] if self.trial else wanted)
-            longest_s = self._longest_s([subject for subject, _, _ in mine])
-            until = now + timedelta(seconds=longest_s)
-            at_once = min(len(mine), settings.enrich_window)
-            places = windows.take(
-                connection, self.place, self.model, self.context.owner, at_once, now, until
-            )
-            if places == 0:
-                return _Batch((), 0)
-            lately = windows.lately(connection, self.model, self.mode.task)
-            claims = self._claims(connection, mine, longest_s)
-        idle_s = (now - lately.last).total_seconds() if lately.last else None
-        least_s, most_s = settings.enrich_question_least_s, settings.model_total_s
-        return _Batch(tuple(claims), places, budget_s(lately.seconds, idle_s, least_s, most_s))
-
-    def _may_ask(self, connection: Connection, now: datetime) -> Reason | None:
-        """Asks the circuit breaker, as `model.guard` does."""
-        self.trial = None
-        circuit = breakers.load(connection, self.place, self.model)
-        if circuit.phase is breaker.Phase.CLOSED:
-            return None
-        asker = this_process(f"trial:{uuid.uuid4().hex}")
-        rules = rules_of(self.context.settings)
-        circuit = breakers.advance(connection, self.place, self.model, Wanted(asker), now, rules)
-        if not circuit.lets(asker):
-            return Reason.BLOCKED_BY_OLLAMA
-        self.trial = asker
-        return None
-
-    def _claims(
-        self, connection: Connection, wanted: Sequence[tuple[Subject, str, str]], longest_s: float
-    ) -> list[Claim]:
-        """Opens the attempts of those whose file is still the one that was chosen."""
-        now = _readable_now(connection, [subject.media for subject, _, _ in wanted])
-        mine = {
-            subject.media: (subject, basis, key)
-            for subject, basis, key in wanted
-            if now.get(subject.media) == subject.readable
-        }
-        keys = {media: key for media, (_, _, key) in mine.items()}
-        taken = self.tasks.take_all(connection, self.mode.task, keys, self.name, longest_s)
-        return [_claim(*mine[task.media], task, attempt) for task, attempt in taken]
-
-    def _longest_s(self, subjects: Sequence[Subject]) -> float:
-        """How long a batch may be in hand: longer than all that can happen to it."""
-        settings = self.context.settings
-        each_s = settings.model_tries * (
-            settings.model_retry_longest_s + 2 * settings.model_total_s
-        )
-        reading_s = sum(frames_limit_s(settings, one.seconds) for one in subjects)
-        return reading_s + each_s * ceil(len(subjects)) + _SPARE_S
-
-    def _ask(self, batch: _Batch) -> None:
+    def _ask(self, batch: Batch) -> None:
         self.asking.forget()
         said: Mapping[MediaKey, Said]
         started_s = time.monotonic()
@@ -340,14 +259,14 @@ class _Enriching:
             if failed.reason is Reason.CANCELLED:
                 raise failed
 
-    def _end(self, batch: _Batch, said: Mapping[MediaKey, Said], each_s: float) -> None:
+    def _end(self, batch: Batch, said: Mapping[MediaKey, Said], each_s: float) -> None:
         """Writes what came of a batch, and gives its places back."""
         results = self.results()
         with self.context.store.write() as connection:
             analyses.ask(connection, self.asking.questions)
-            self._learn(connection)
+            self.batches.learn(connection, self.asking)
             ours = self.tasks.still_ours(connection, [one.task for one in batch.claims])
-            now = _readable_now(connection, ours)
+            now = readable_now(connection, ours)
             ends, rows = [], []
             for claim in batch.claims:
                 if claim.media not in ours:
@@ -366,22 +285,6 @@ class _Enriching:
             results.save(connection, rows)
             self.tasks.end_all(connection, ends)
 
-    def _learn(self, connection: Connection) -> None:
-        """Tells breaker and window how the server has answered."""
-        settings, now = self.context.settings, self.context.now()
-        windows.give_back(connection, self.place, self.model, self.context.owner)
-        windows.learn(
-            connection, self.place, self.model, self.asking.rounds, settings.enrich_window, now
-        )
-        asker = self.trial or this_process(f"trial:{uuid.uuid4().hex}")
-        rules = rules_of(settings)
-        for outcome in self.asking.outcomes:
-            event = event_of(asker, outcome)
-            breakers.advance(connection, self.place, self.model, event, now, rules)
-        if self.trial and not self.asking.outcomes:
-            breakers.advance(connection, self.place, self.model, Lost(asker), now, rules)
-        self.trial = None
-
     def _abstain(self, empty: Sequence[Subject]) -> None:
         """Ends those for whom there is nothing to ask about, without asking anybody."""
         wanted = {one.media: (one, *self._keys(one)) for one in empty}
@@ -393,7 +296,7 @@ class _Enriching:
             taken = self.tasks.take_all(
                 connection, self.mode.task, pending, self.name, self.context.settings.lease_s
             )
-            claims = [_claim(*wanted[task.media], task, attempt) for task, attempt in taken]
+            claims = [claim_of(*wanted[task.media], task, attempt) for task, attempt in taken]
             reasons = {one.media: one.subject.why_nothing(self.mode) for one in claims}
             rows = [(results.nothing(one, reasons[one.media]), Said()) for one in claims]
             results.save(connection, rows)
@@ -430,7 +333,7 @@ class _Enriching:
                 if reply.measured is not None
             ]
             with self.context.store.write() as connection:
-                now = _readable_now(connection, [one.media for one in group])
+                now = readable_now(connection, [one.media for one in group])
                 kept = [one for one in rows if _stands(one[0].media, one[0].output, now)]
                 results.save(connection, kept)
             self.measured += len(kept)
@@ -465,37 +368,6 @@ class _Enriching:
         tell = item_progress(self.context.on_progress, 0, 1)
         if tell is not None:
             tell(done, total)
-
-
-def model_of(context: Context, mode: str) -> str:
-    """The model that a mode asks; "" for none."""
-    asks = mode_named(mode).asks
-    names = {
-        Asks.CHAT: context.settings.enriching_model,
-        Asks.EMBED: context.settings.embed_model,
-        Asks.NOTHING: "",
-    }
-    return names[asks]
-
-
-def recipe_in(context: Context, name: str) -> str:
-    """The recipe of a mode, as files and settings have it now."""
-    mode, settings = mode_named(name), context.settings
-    question = question_of(mode, settings.enrichments_folder or context.home.root / "enrichments")
-    more = {"side": settings.picture_side} if mode.picture else {}
-    return recipe_of(mode, question, model_of(context, name), **more)
-
-
-def _claim(subject: Subject, basis: str, key: str, task: Task, attempt: Attempt) -> Claim:
-    return Claim(subject, task, attempt, key, basis)
-
-
-def _readable_now(connection: Connection, media: Iterable[MediaKey]) -> dict[MediaKey, Readable]:
-    """The files that may be read for these media at this moment."""
-    known = media_table.load(connection, media)
-    files = outputs.current(connection, list(known))
-    passed = (gate.pass_gate(one, files.get(one.media)) for one in known.values())
-    return {one.media: one for one in passed if one is not None}
 
 
 def _changed(subject: Subject, now: Readable | None) -> Failed | None:

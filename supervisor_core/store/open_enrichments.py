@@ -41,7 +41,7 @@ def _stale() -> Iterator[str]:
         late = [f"made_{one} > checked_{name}" for one in mode.inputs]
         late += ["prompted > checked_" + name] if mode.prompt else []
         late += ["tagged > checked_" + name] if mode.tags else []
-        late += ["edited > checked_" + name] if mode.inputs else []
+        late += ["edited > checked_" + name] if mode.inputs and mode.waits else []
         late += ["paired > checked_" + name] if name == "dupe_hints" else []
         if late:
             conditions = " OR ".join(f"coalesce({one}, false)" for one in late)
