@@ -51,8 +51,7 @@ analyse_intake = dg.define_asset_job(
 
 enrich_intake = dg.define_asset_job(
     "enrich_intake",
-    selection=dg.AssetSelection.assets(*enrichments)
-    - dg.AssetSelection.checks(*enrichment_levels.check_keys),
+    selection=dg.AssetSelection.assets(*enrichments).without_checks(),
     executor_def=dg.in_process_executor,
     description="Says more about the readable files of one intake, in all modes or some.",
 )

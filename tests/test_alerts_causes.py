@@ -112,6 +112,14 @@ def test_another_severity_is_no_recovery(watch: Watch) -> None:
     assert watch.look(5 * MINUTE, fails(5 * MINUTE)) == []
     assert watch.look(6 * MINUTE) == [("failing", "ERROR")]
     assert watch.look(9 * MINUTE, passes(9 * MINUTE)) == [("passing", "ERROR")]
+    assert watch.look(10 * MINUTE) == []
+
+
+def test_what_was_told_is_told_to_be_over_though_it_was_worse_for_a_moment(watch: Watch) -> None:
+    watch.look(0 * MINUTE, fails(0 * MINUTE, cause="WARN"))
+    assert watch.look(1 * MINUTE) == [("failing", "WARN")]
+    assert watch.look(5 * MINUTE, fails(5 * MINUTE)) == []
+    assert watch.look(6 * MINUTE, passes(5.5 * MINUTE)) == [("passing", "WARN")]
 
 
 def test_a_check_that_is_gone_is_forgotten(watch: Watch) -> None:

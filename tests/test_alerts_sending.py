@@ -1,5 +1,6 @@
 """Messages reach whoever is to be told, in the end and once, however badly a receiver behaves."""
 
+import itertools
 import json
 import ssl
 import time
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -215,6 +217,20 @@ def test_a_mail_server_that_hangs_or_hangs_up_holds_nobody_up(
     assert time.monotonic() - began_s < 5
     sink.manner = "ok"
     assert house.deliver(after_s=31) == (1, 0, None)
+
+
+def test_addresses_for_whom_no_time_is_left_are_told_next_time(
+    tmp_path: Path, worker: Worker, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path, worker, **by_mail(sink, "a@x.example", "b@x.example"))
+    house.sign()
+    now = itertools.count(0.0, 7.0)
+    monkeypatch.setattr("supervisor_core.notify.desk.time", SimpleNamespace(monotonic=now.__next__))
+    house.deliver()
+    assert [address for address, _ in sink.mails] == ["a@x.example"]
+    monkeypatch.undo()
+    assert house.deliver() == (1, 0, None)
+    assert [address for address, _ in sink.mails] == ["a@x.example", "b@x.example"]
 
 
 def test_a_mail_server_without_encryption_is_told_nothing(

@@ -20,7 +20,7 @@ from supervisor_core.states import Cleaning, Verification, Work
 from supervisor_core.store import Store, attempts, outputs, work
 from supervisor_core.store import media as media_table
 from supervisor_core.store.attempts import Attempt, Outcome, Step
-from supervisor_core.store.left_failed import left_failed
+from supervisor_core.store.left_failed import ASSETS, left_failed
 from supervisor_core.store.rates import FIGURES, Measured, Verdict, measure
 from supervisor_core.store.work import Task
 
@@ -228,7 +228,7 @@ def test_the_checks_say_what_they_were_made_of(house: House) -> None:
     assert aside.severity is dg.AssetCheckSeverity.ERROR
     assert (aside.metadata["intakes"].value, aside.partition) == (1, None)
     assert "DECODE_FAILED" in str(aside.metadata["reasons"].value)
-    assert len(found) == len(FIGURES) + 8
+    assert len(found) == len(FIGURES) + len(ASSETS)
 
 
 def test_what_comes_again_by_itself_only_warns(house: House) -> None:
@@ -245,7 +245,8 @@ def test_dead_work_is_left_failed_until_it_is_put_back(store: Store) -> None:
     dead = Task(media_key("0"), "analysis/general", now, now, Work.DEAD, Reason.TIMEOUT, 5)
     waiting = replace(dead, media=media_key("1"), state=Work.WAITING)
     with store.write() as connection:
-        work.save(connection, [dead, waiting], now)
+        caption = replace(dead, task="enrich/caption")
+        work.save(connection, [dead, waiting, caption], now)
         for number in (0, 1):
             connection.execute(
                 "INSERT INTO arrival VALUES ('20260504_AAAAAAAAAA', ?, 'f', 'imported', NULL, ?, 1,"
@@ -270,6 +271,7 @@ def test_the_canary_has_to_be_fresh_and_nothing_else_where_quiet_is_normal() -> 
 def test_an_intake_is_cleaned_without_the_standing_checks() -> None:
     definitions = definitions_for("")
     standing = {"rates", "leftovers"}
-    for job in ("clean_intake", "analyse_intake", "record_stream", "copy_intake"):
+    jobs = ("clean_intake", "analyse_intake", "record_stream", "copy_intake", "enrich_intake")
+    for job in (*jobs, "fingerprint_intake"):
         names = {node.name for node in definitions.resolve_job_def(job).nodes}
         assert not names & standing

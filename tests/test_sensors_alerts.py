@@ -1,6 +1,8 @@
 """The sensor of alerts over real events: of checks and runs that fail and then pass again."""
 
+import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from alert_house import defs
 from alert_receivers import Webhook, webhook
 from daemon import daemon, wait_for
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 from rehearsal import House as Rehearsal
 
 from resources import NotifierResource
@@ -150,6 +153,30 @@ def test_a_failure_and_its_end_between_two_looks_are_not_told(house: House, hook
     assert hook.received == []
 
 
+def test_a_canary_that_stays_away_is_told_once_it_had_time_to_come_back(
+    house: House, hook: Webhook
+) -> None:
+    def turn(old: FreshnessState, new: FreshnessState) -> None:
+        house.instance._report_runless_asset_event(
+            FreshnessStateChange(
+                key=dg.AssetKey("canary"),
+                previous_state=old,
+                new_state=new,
+                state_change_timestamp=time.time(),
+            )
+        )
+
+    turn(FreshnessState.PASS, FreshnessState.FAIL)
+    house.tick()
+    with Rehearsal(house.home, house.instance).store.read() as connection:
+        assert [one.key for one in table.causes(connection)] == [("fresh:canary", "STALE")]
+    assert hook.received == []
+    turn(FreshnessState.FAIL, FreshnessState.PASS)
+    house.tick()
+    with Rehearsal(house.home, house.instance).store.read() as connection:
+        assert table.causes(connection) == []
+
+
 def test_warnings_are_silent_where_only_errors_are_wanted(
     house: House, hook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,8 +259,6 @@ def test_what_failed_long_before_the_first_look_is_not_told(tmp_path: Path, hook
 
 def stamp(raw: sqlite3.Connection) -> str:
     """The moment of the one event, as it is written there."""
-    import json
-
     (event,) = raw.execute("SELECT event FROM event_logs").fetchone()
     return str(json.loads(event)["timestamp"])
 

@@ -16,7 +16,7 @@ _MINOR = frozenset({"thumbnails"})  # the file itself is shown all the same
 
 def _spec(asset: str) -> dg.AssetCheckSpec:
     said = "No intake's last word is a failure; what was refused, or waits for its turn, is none."
-    return dg.AssetCheckSpec(NAME, asset=asset, description=said)
+    return dg.AssetCheckSpec(NAME, asset=dg.AssetKey(asset.split("/")), description=said)
 
 
 SPECS = tuple(map(_spec, ASSETS))
@@ -45,7 +45,7 @@ def _result(found: LeftFailed) -> dg.AssetCheckResult:
     """Warns of what is tried again by itself; what waits for a person is an error."""
     severe = found.for_people and found.asset not in _MINOR
     return dg.AssetCheckResult(
-        asset_key=dg.AssetKey(found.asset),
+        asset_key=dg.AssetKey(found.asset.split("/")),
         check_name=NAME,
         passed=not found.intakes,
         severity=dg.AssetCheckSeverity.ERROR if severe else dg.AssetCheckSeverity.WARN,

@@ -123,23 +123,37 @@ def forgotten(cause: Cause, now: datetime, rules: Rules, subjects: Set[str] | No
 
 def due(causes: Mapping[Key, Cause], now: datetime, rules: Rules) -> Iterator[Notice]:
     """What is to be told now."""
+    over: dict[str, Cause] = {}
     for cause in causes.values():
         if cause.items and _fails_anew(cause, now, rules):
             yield Notice(Kind.FAILING, cause)
         elif not cause.items and cause.owed and not _changed_only(cause, causes):
-            yield Notice(Kind.PASSING, cause)
+            former = over.get(_once(cause))
+            if former is None or _told(former) < _told(cause):
+                over[_once(cause)] = cause
+    yield from (Notice(Kind.PASSING, cause) for cause in over.values())
 
 
 def told(causes: Mapping[Key, Cause], notices: Iterable[Notice], now: datetime) -> dict[Key, Cause]:
     """The causes once these notices are on their way."""
     after = {
-        key: replace(cause, owed=cause.owed and bool(cause.items)) for key, cause in causes.items()
+        key: replace(cause, owed=cause.owed and (bool(cause.items) or _changed_only(cause, causes)))
+        for key, cause in causes.items()
     }
     for notice in notices:
         if notice.kind is Kind.FAILING:
             cause = after[notice.cause.key]
             after[cause.key] = replace(cause, told=now, told_size=cause.size, owed=True)
     return after
+
+
+def _once(cause: Cause) -> str:
+    """What passes as one: a check whatever its severity was, but each reason of a job."""
+    return cause.subject if cause.subject.startswith("check:") else "/".join(cause.key)
+
+
+def _told(cause: Cause) -> datetime:
+    return cause.told or cause.last
 
 
 def _fails_anew(cause: Cause, now: datetime, rules: Rules) -> bool:

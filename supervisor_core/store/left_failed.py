@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from supervisor_core.enrichment.modes import MODES
 from supervisor_core.keys import IntakeKey
 from supervisor_core.reasons import Class, Reason
 from supervisor_core.store import fingerprints, integrity
@@ -39,23 +40,25 @@ _UNDRAWN = f"""
     WHERE {_MEDIA} AND output.current AND tried.started >= output.verified_at
         AND tried.outcome = 'failed'
 """  # noqa: S608
-_TASKS = f"""
-    SELECT intake, work.reason, false FROM work JOIN (
-        SELECT media, min(intake) AS intake FROM arrival WHERE {_MEDIA} GROUP BY media
-    ) AS first USING (media)
-    WHERE work.state IN ('error', 'dead') AND
+_WORK = f"""
+    SELECT min(intake), any_value(work.reason), false FROM work JOIN arrival USING (media)
+    WHERE work.state IN ('error', 'dead') AND starts_with(task, ?) AND {_MEDIA}
+    GROUP BY media, task
 """  # noqa: S608
 _QUERIES = {
     "recordings": _RECORDINGS,
     "videos": _VIDEOS,
     "cleaned_frames": _ASIDE,
     "thumbnails": _UNDRAWN,
-    "analyses": f"{_TASKS} starts_with(task, 'analysis/')",
-    "bucket_copies": f"{_TASKS} starts_with(task, 'copy/')",
-    "integrity": f"{_TASKS} task = 'integrity/{integrity.VERSION}'",
-    "fingerprints": f"{_TASKS} task = 'fingerprints/{fingerprints.VERSION}'",
 }
-ASSETS = tuple(_QUERIES)
+_TASKS = {
+    "analyses": "analysis/",
+    "bucket_copies": "copy/",
+    "integrity": f"integrity/{integrity.VERSION}",
+    "fingerprints": f"fingerprints/{fingerprints.VERSION}",
+    **{f"enrichments/{mode.name}": mode.task for mode in MODES.values()},
+}
+ASSETS = (*_QUERIES, *_TASKS)
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,9 @@ def left_failed(connection: Connection, assets: Sequence[str], now: datetime) ->
 
 
 def _left_failed(connection: Connection, asset: str, now: datetime) -> LeftFailed:
-    sql = _QUERIES[asset]
-    found = connection.execute(sql, [now - RECORDINGS_FOR] * sql.count("?")).fetchall()
+    sql = _QUERIES.get(asset, _WORK)
+    parameters = [_TASKS[asset] if asset in _TASKS else now - RECORDINGS_FOR]
+    found = connection.execute(sql, parameters[: sql.count("?")]).fetchall()
     rows = [(IntakeKey(row[0]), reason_of(row[1]), bool(row[2])) for row in found]
     people = {key for key, reason, again in rows if not (again and _passes(reason))}
     return LeftFailed(
