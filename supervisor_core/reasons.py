@@ -112,6 +112,7 @@ class Reason(StrEnum):
     DEPENDENCY_MISSING = auto()
     ALREADY_RUNNING = auto()
     PORT_IN_USE = auto()
+    PART_ENDED = auto()
     CANCELLED = auto()
     INTERNAL_ERROR = auto()
     ADDRESS_FORBIDDEN = auto()

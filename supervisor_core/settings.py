@@ -231,6 +231,18 @@ class Settings(BaseSettings):
         default=-1, ge=-1, description="Number of the graphics card for it; -1: the processor."
     )
 
+    # The web pages.
+    ui_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Who opens the pages gives this once, as ?token=...; by default nobody has to.",
+    )
+    ui_hosts: str = Field(
+        default="",
+        description="Names, separated by commas, that the pages have beside localhost, as browsers"
+        " write them: with the port unless it is the usual one.",
+    )
+
     # How well the service is.
     canary_late_s: float = Field(
         default=120.0, gt=0, description="A canary that takes longer says `degraded`."

@@ -1,96 +1,50 @@
 """`up` and what it means for `ingest`: one daemon a home, only on this machine, gone in the end."""
 
-import os
+import json
+import re
+import shutil
 import signal
-import socket
 import subprocess
-import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
+import dagster as dg
+import httpx
 import numpy as np
 import psutil
 import pytest
-from command import run, start
+from command import run
+from daemon import wait_for
+from up_parts import READY_S, STOP_S, Running, answers, free_port, kill, until, up, works
+from websockets import Origin, Subprotocol
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 
+from resources.pipeline import WORKER_TAG
 from supervisor_assets.cli.installation import daemon_runs
+from supervisor_assets.failures import REASON_TAG
 from supervisor_assets.instance import open_instance
 from supervisor_core.home import Home
 from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 
-READY_S = 120
-STOP_S = 60
-
-
-def free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
-
-
-def answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=2) as page:
-            return page.status == 200
-    except OSError:
-        return False
-
-
-def children(process: "subprocess.Popen[str]") -> list[psutil.Process]:
-    return psutil.Process(process.pid).children(recursive=True)
-
-
-def until(condition: object, limit_s: float) -> bool:
-    end = time.monotonic() + limit_s
-    while time.monotonic() < end:
-        if condition():  # type: ignore[operator]
-            return True
-        time.sleep(0.1)
-    return False
-
-
-@dataclass(frozen=True)
-class Running:
-    home: Path
-    port: int
-    process: "subprocess.Popen[str]"
+HANGING = {"SUPERVISOR_FAULT": "call.finished:hang:2"}  # the second call of a run masks
+STARTED = dg.RunsFilter(job_name="clean_intake", statuses=[dg.DagsterRunStatus.STARTED])
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A daemon and webserver, started in a folder that holds packages named as ours are."""
+    """All of it, started in a folder that holds packages named as ours are."""
     root = tmp_path_factory.mktemp("up")
     for name in ("resources", "sensors"):
         (root / name).mkdir()
         (root / name / "__init__.py").write_text("raise ImportError('not this one')\n")
-    port = free_port()
-    log = (root / "log").open("w")
-    process = subprocess.Popen(
-        start_command(port), cwd=root, env=start_environment(root), stdout=log, stderr=log
-    )
-    assert until(lambda: answers(port) or process.poll() is not None, READY_S)
-    assert process.poll() is None, (root / "log").read_text()
-    yield Running(root / "home", port, process)
-    process.kill()
-    process.wait()
-    log.close()
-
-
-def start_command(port: int) -> list[str]:
-    from command import COMMAND
-
-    return [COMMAND, "up", "--port", str(port)]
-
-
-def start_environment(root: Path) -> dict[str, str]:
-    from command import environment
-
-    return environment(Path("home"), {"SUPERVISOR_PROFILES_FOLDER": "mine"})
+    with up(root, SUPERVISOR_PROFILES_FOLDER="mine") as running:
+        yield running
 
 
 def daemon_is_there(running: Running) -> bool:
@@ -112,12 +66,13 @@ def all_verified(running: Running) -> bool:
 
 def test_it_listens_on_this_machine_only(running: Running) -> None:
     listening = {
-        connection.laddr.ip
-        for process in children(running.process)
+        tuple(connection.laddr)
+        for process in [psutil.Process(running.process.pid), *running.family()]
         for connection in process.net_connections(kind="inet")
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == running.port
+        if connection.status == psutil.CONN_LISTEN
     }
-    assert listening == {"127.0.0.1"}
+    # The code server has no port at all, and the webserver no other than the guarded one.
+    assert listening == {("127.0.0.1", running.port), ("127.0.0.1", running.port + 1)}
 
 
 def test_a_second_one_on_the_same_home_is_busy(running: Running) -> None:
@@ -150,40 +105,203 @@ def test_ingest_waits_when_it_is_told_to(running: Running, tmp_path: Path) -> No
     assert [one["verified"] for one in ran.json["files"]] == [True]
 
 
-def works(process: psutil.Process) -> bool:
-    """Whether a process runs still; one that only waits to be reaped by init does not."""
-    with suppress(psutil.NoSuchProcess):
-        return process.status() != psutil.STATUS_ZOMBIE
-    return False
+def health_of(running: Running) -> tuple[int, dict[str, Any]]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{running.port + 1}/health") as page:
+            return page.status, json.load(page)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
 
 
-def test_it_stops_with_everything_it_started(running: Running) -> None:
+def parts_run(running: Running) -> bool:
+    return all(one["state"] == "running" for one in health_of(running)[1]["parts"].values())
+
+
+def ask(running: Running, query: str, **headers: str) -> httpx.Response:
+    named = {"Origin": f"http://{running.address}"} | headers
+    content = json.dumps({"query": query})
+    kind = {"Content-Type": "application/json"} | named
+    return httpx.post(f"http://{running.address}/graphql", content=content, headers=kind)
+
+
+CHANGE = """mutation { freeConcurrencySlots(runId: "away") }"""
+
+
+def test_the_pages_ask_dagster_through_the_guard(running: Running) -> None:
+    seen = ask(
+        running, "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"
+    )
+    assert seen.json()["data"]["repositoriesOrError"]["nodes"] == [{"name": "__repository__"}]
+    changed = ask(running, CHANGE)
+    assert (changed.status_code, changed.json()) == (200, {"data": {"freeConcurrencySlots": True}})
+
+
+def test_no_other_site_changes_anything(running: Running) -> None:
+    address = f"http://{running.address}/graphql"
+    got = httpx.get(address, params={"query": CHANGE})
+    foreign = ask(running, CHANGE, Origin="http://evil.example")
+    rebound = ask(running, CHANGE, Host="evil.example", Origin="http://evil.example")
+    plain = ask(running, CHANGE, **{"Content-Type": "text/plain; application/json"})
+    form = httpx.post(address, params={"query": CHANGE}, data={"a": "b"})
+    answers_ = [got, foreign, rebound, plain, form]
+    assert [one.status_code for one in answers_] == [405, 403, 421, 415, 403]
+    assert not any("freeConcurrencySlots" in one.text for one in answers_)
+
+
+def test_a_subscription_goes_through_the_guard(running: Running) -> None:
+    def said(websocket: ClientConnection) -> dict[str, Any]:
+        return json.loads(websocket.recv(20))
+
+    def start(number: str, query: str) -> str:
+        return json.dumps({"id": number, "type": "start", "payload": {"query": query}})
+
+    with connect(
+        f"ws://{running.address}/graphql",
+        origin=Origin(f"http://{running.address}"),
+        subprotocols=[Subprotocol("graphql-ws")],
+    ) as websocket:
+        websocket.send('{"type": "connection_init"}')
+        assert said(websocket)["type"] == "connection_ack"
+        websocket.send(start("1", "subscription { locationStateChangeEvents { __typename } }"))
+        websocket.send(start("2", CHANGE))
+        assert (refused := said(websocket))["type"] == "error", refused
+        assert refused["id"] == "2"
+        # The first one is still open: it tells when the code server becomes another.
+        kill(running.part("code_server"))
+        told = said(websocket)
+        assert (told["id"], told["type"]) == ("1", "data")
+    for origin in (None, Origin("http://evil.example")):
+        with pytest.raises(InvalidStatus) as caught:
+            connect(f"ws://{running.address}/graphql", origin=origin)
+        assert caught.value.response.status_code == 403
+    assert until(lambda: parts_run(running), READY_S)
+
+
+def test_a_browser_shows_the_pages(running: Running, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or pytest.skip("no browser on this machine")
+    (tmp_path / "profile").mkdir()
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    options += ["--disable-background-networking", "--virtual-time-budget=20000", "--dump-dom"]
+    options += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1400,900"]
+    address = f"http://{running.address}/assets/cleaned_frames"
+    shown = subprocess.run(
+        [browser, *options, address], capture_output=True, text=True, timeout=90, check=True
+    ).stdout
+    assert "cleaned_frames" in re.sub(r"<script.*?</script>", "", shown, flags=re.DOTALL)
+    assert "Materialize" in shown
+
+
+def test_a_run_goes_on_when_the_code_server_dies(running: Running) -> None:
+    cv2.imwrite(str(running.home / "inbox" / "three.png"), np.full((64, 96, 3), 110, np.uint8))
+    with open_instance(Home(running.home)) as instance:
+        (before,) = wait_for(lambda: instance.get_runs(STARTED) or None, READY_S)
+        kill(running.part("code_server"))
+        kill(running.part("webserver"))
+        assert until(lambda: answers(running.port), READY_S)
+        after = wait_for(lambda: ended(instance, before.run_id), READY_S)
+        assert after.status is dg.DagsterRunStatus.SUCCESS
+    assert until(lambda: parts_run(running), READY_S)
+    assert sorted(health_of(running)[1]["parts"]) == sorted(PARTS)
+
+
+PARTS = ["code_server", "daemon", "watchman", "webserver"]
+
+
+def ended(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun | None:
+    found = instance.get_run_by_id(run_id)
+    return found if found.is_finished else None
+
+
+def work_of(run_: dg.DagsterRun) -> list[psutil.Process]:
+    """The process of a run with all that came from it."""
+    worker = psutil.Process(int(re.search(r"/(\d+)\.", run_.tags[WORKER_TAG])[1]))
+    return [worker, *worker.children(recursive=True)]
+
+
+def working(instance: dg.DagsterInstance) -> dg.DagsterRun | None:
+    """A run that has begun its work."""
+    found = instance.get_runs(STARTED)
+    return next((one for one in found if WORKER_TAG in one.tags), None)
+
+
+def masking(instance: dg.DagsterInstance, home: Path, film: Path, name: str) -> dg.DagsterRun:
+    """A run that is masking this film, and will be for ever."""
+    before = {one.run_id for one in instance.get_runs(STARTED)}
+    shutil.copy(film, home / "inbox" / name)
+    wait_for(lambda: any((home / "work").glob("*/output.part")) or None, READY_S)
+    (found,) = [one for one in instance.get_runs(STARTED) if one.run_id not in before]
+    return found
+
+
+def test_it_stops_with_everything_it_started(running: Running, shared_data: Path) -> None:
     """The last test of these but one: it ends what the others use."""
-    family = children(running.process)
-    assert len(family) >= 3
-    running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(STOP_S) == 0
-    assert [process for process in family if works(process)] == []
+    film = shared_data / "general" / "rotate90.mov"
+    with open_instance(Home(running.home)) as instance:
+        shutil.copy(film, running.home / "inbox" / "one.mov")
+        under_way = wait_for(lambda: working(instance), READY_S, 0.02)
+        family = running.family()
+        assert set(work_of(under_way)) <= set(family)
+        running.process.send_signal(signal.SIGTERM)
+        assert until(lambda: running.part("daemon") is None, STOP_S)
+        running.process.send_signal(signal.SIGINT)  # somebody has no patience
+        assert running.process.wait(STOP_S) == 0
+        assert [process for process in family if works(process)] == []
+        assert ended(instance, under_way.run_id).tags[REASON_TAG] == "CANCELLED"
     assert not answers(running.port)
     assert not daemon_is_there(running)
 
 
-def test_it_says_where_it_and_its_health_are_and_nothing_else(running: Running) -> None:
+def test_it_says_where_it_is_what_ended_and_nothing_else(running: Running) -> None:
     """Reads what all those before have made it print."""
-    said = (running.home.parent / "log").read_text()
-    assert said.splitlines() == [
+    said = running.told()
+    assert said[:3] == [
         f"Supervisor: http://127.0.0.1:{running.port}  (stop with Ctrl-C)",
         f"Health: http://127.0.0.1:{running.port + 1}/health",
         f"Drop files into {running.home / 'inbox'}",
     ]
-    assert (running.home / "restricted.key").read_text().strip() not in said
+    ended = [line for line in said if line.startswith("PART_ENDED: ")]
+    assert sorted(line.partition("(")[2].partition(", wait_s=")[0] for line in ended) == [
+        "how=signal 9, part=code_server",
+        "how=signal 9, part=code_server",
+        "how=signal 9, part=webserver",
+    ]
+    assert not any("Unreachable" in line for line in said)
+    assert (running.home / "restricted.key").read_text().strip() not in "".join(said)
 
 
-def test_when_it_is_killed_dagster_stops_too_and_verbose_shows_all(tmp_path: Path) -> None:
-    port = free_port()
-    with start("up", "--verbose", "--port", port, home=tmp_path / "home") as process:
-        assert until(lambda: answers(port), READY_S)
-        family = children(process)
-        os.kill(process.pid, signal.SIGKILL)
-        assert until(lambda: not any(one.is_running() for one in family), STOP_S)
-        assert "INFO" in process.stdout.read()
+@pytest.fixture(scope="module")
+def hanging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """All of it, where masking hangs."""
+    with up(tmp_path_factory.mktemp("hanging"), "--verbose", **HANGING) as running:
+        yield running
+
+
+def test_a_run_whose_code_server_is_another_can_be_stopped(
+    hanging: Running, shared_data: Path
+) -> None:
+    film = shared_data / "general" / "rotate90.mov"
+    with open_instance(Home(hanging.home)) as instance:
+        under_way = masking(instance, hanging.home, film, "one.mov")
+        work = work_of(under_way)
+        former = kill(hanging.part("code_server"))
+        assert until(lambda: parts_run(hanging) and hanging.part("code_server"), READY_S)
+        assert hanging.part("code_server").pid != former
+        assert all(works(process) for process in work)
+        assert instance.run_launcher.terminate(under_way.run_id)
+        after = wait_for(lambda: ended(instance, under_way.run_id), READY_S)
+        assert after.status is dg.DagsterRunStatus.CANCELED
+        assert until(lambda: not any(works(process) for process in work), STOP_S)
+
+
+def test_when_it_is_killed_all_ends_with_it_and_verbose_shows_what_dagster_logs(
+    hanging: Running, shared_data: Path, tmp_path: Path
+) -> None:
+    film = tmp_path / "other.mov"  # other bytes, the same pictures
+    film.write_bytes((shared_data / "general" / "rotate90.mov").read_bytes() + b"\0\0\0\x08free")
+    with open_instance(Home(hanging.home)) as instance:
+        work = work_of(masking(instance, hanging.home, film, "two.mov"))
+    family = hanging.family()
+    assert set(work) <= set(family)
+    hanging.process.kill()
+    assert until(lambda: not any(works(one) for one in family), STOP_S)
+    assert "INFO" in hanging.log.read_text()

@@ -487,17 +487,21 @@ def doctor(as_json: Json = False) -> None:
 @app.command()
 def up(
     port: Annotated[
-        int, typer.Option(min=1, max=65535, help="The webserver's port on this machine.")
+        int, typer.Option(min=1, max=65534, help="The webserver's port on this machine.")
     ] = 3000,
+    home: Annotated[
+        Path | None,
+        typer.Option(help="The folder that holds everything; else SUPERVISOR_HOME says it."),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Show all that Dagster logs, not warnings only.")
     ] = False,
 ) -> None:
-    """Run the daemon and the webserver (on 127.0.0.1 only) until Ctrl-C."""
+    """Run code server, daemon and webserver (on 127.0.0.1 only) until Ctrl-C."""
     with edge():
         from supervisor_assets.cli.up import run as start
 
-        start(port, verbose=verbose)
+        start(port, home, verbose=verbose)
 
 
 @app.command()

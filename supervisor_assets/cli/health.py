@@ -1,16 +1,17 @@
 """`health`: does the whole way work? As the last canary has seen it, for people and for monitors.
 
-Over HTTP the same answer stands at `/health` beside the webserver while `up` runs: status 200 when
-healthy or degraded, else 503. It reads one row of the store and nothing else.
+Over HTTP the same answer stands at `/health` beside the webserver while `up` runs, with how its
+parts are: status 200 when healthy or degraded, else 503. It reads a row or two of the store.
 """
 
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import typer
@@ -63,6 +64,18 @@ class Said:
         }
 
 
+class Parts(Protocol):
+    """What `up` keeps running."""
+
+    @property
+    def told(self) -> dict[str, dict[str, Any]]:
+        """How each part is."""
+
+    @property
+    def works(self) -> bool:
+        """False when one of them keeps ending."""
+
+
 def run(*, as_json: bool) -> None:
     """Prints the answer; exit code 1 unless it is healthy or degraded."""
     settings = Settings.load()
@@ -105,9 +118,12 @@ def in_words(said: Said) -> str:
 
 
 @contextmanager
-def served(home: Home, settings: Settings, host: str, port: int) -> Iterator[None]:
+def served(
+    home: Home, settings: Settings, host: str, port: int, parts: Parts | None = None
+) -> Iterator[None]:
     """Answers over HTTP while the block runs; raises `Failed(PORT_IN_USE)`."""
-    handler = type("Handler", (_Handler,), {"home": home, "settings": settings})
+    known = {"home": home, "settings": settings, "parts": parts}
+    handler = type("Handler", (_Handler,), known)
     try:
         server = _Server((host, port), handler)
     except OSError:
@@ -128,6 +144,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     home: Home
     settings: Settings
+    parts: Parts | None
     timeout = 10.0
 
     def do_GET(self) -> None:
@@ -135,8 +152,11 @@ class _Handler(BaseHTTPRequestHandler):
         if urlsplit(self.path).path not in PATHS:
             self._send(404, {"error": "not found"})
             return
-        said = ask(self.home, self.settings)
-        self._send(200 if said.works else 503, said.told)
+        said, parts = ask(self.home, self.settings), self.parts
+        if parts and not parts.works:
+            said = replace(said, health=Health.UNHEALTHY, reason=Reason.PART_ENDED)
+        told = said.told | ({"parts": parts.told} if parts else {})
+        self._send(200 if said.works else 503, told)
 
     do_HEAD = do_GET  # noqa: N815 - named by the standard library
 
