@@ -8,6 +8,7 @@ MODULES = (
     "benchmarks.orchestration",
     "benchmarks.localize",
     "benchmarks.analyses",
+    "benchmarks.enrichments",
     "benchmarks.recording",
     "benchmarks.duplicates",
     "benchmarks.library",

@@ -1,5 +1,6 @@
 """Taking items in hand, a batch at a time, as breaker, window and budget of their model allow."""
 
+import statistics
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from supervisor_core.store.gate import Readable
 from supervisor_core.store.owners import this_process
 from supervisor_core.store.work import Task
 
+FIRST_SIZE = 4
+FIRST_SIZE_MOST = 32
 _SPARE_S = 60.0
 
 
@@ -47,6 +50,14 @@ class Batches:
         self._model = model
         self._tasks = tasks
         self._place = Endpoint.of(context.settings.ollama_url).place
+
+    def first_size(self) -> int:
+        """How many to take first: about a second's work, as the last questions went."""
+        with self._context.store.read() as connection:
+            taken = windows.lately(connection, self._model, self._mode.task).seconds
+        if not taken:
+            return FIRST_SIZE
+        return max(1, min(FIRST_SIZE_MOST, int(1 / max(statistics.median(taken), 0.01))))
 
     def take(self, wanted: Sequence[tuple[Subject, str, str]]) -> Batch | Reason:
         """Takes a batch in hand; a reason when the model is left alone, no places: it is full."""

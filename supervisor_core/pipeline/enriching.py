@@ -32,7 +32,6 @@ from supervisor_core.store import (
 from supervisor_core.store.attempts import Step
 from supervisor_core.store.gate import Readable
 
-BATCH_FIRST = 4
 BATCH_MOST = 64
 _LONGEST_WAIT_S = 30.0
 _QUICK_S, _SLOW_S = 1.0, 8.0
@@ -190,7 +189,7 @@ class _Enriching:
     def _work(self, wanted: Sequence[tuple[Subject, str, str]]) -> None:
         """Takes, asks and puts down, a batch at a time, until all is done or the order's over."""
         pending = self._beginning(wanted)
-        started_s, size, tries = time.monotonic(), BATCH_FIRST, 0
+        started_s, size, tries = time.monotonic(), self.batches.first_size(), 0
         total = len(pending)
         while pending:
             if self.order.minutes and time.monotonic() - started_s >= 60 * self.order.minutes:
