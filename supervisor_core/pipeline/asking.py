@@ -25,7 +25,7 @@ from supervisor_core.model.hosts import Endpoint
 from supervisor_core.model.ollama import OPTIONS, Answer
 from supervisor_core.model.retrying import Patience, retried
 from supervisor_core.pipeline.context import Context, Progress
-from supervisor_core.pipeline.places import attempt_folder
+from supervisor_core.pipeline.places import attempt_folder, readable_file
 from supervisor_core.pipeline.subjects import Subject
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Settings
@@ -81,7 +81,7 @@ class Asking:
         folder.mkdir(exist_ok=True)
         return context.worker.call(
             context.tools.choose,
-            context.home.absolute(subject.readable.path),
+            readable_file(context.home, subject.readable),
             folder,
             subject.profile.frames,
             settings.picture_side,

@@ -26,6 +26,7 @@ from supervisor_core.pipeline.asking import AWAY, frames_limit_s, hosts_for, req
 from supervisor_core.pipeline.context import Context
 from supervisor_core.pipeline.enrich_subjects import Subject
 from supervisor_core.pipeline.enrich_watching import Lost, watched
+from supervisor_core.pipeline.places import readable_file
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.store import analyses
 from supervisor_core.store.attempts import Attempt
@@ -76,6 +77,7 @@ class Questioning:
     questions: list[analyses.Question] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
     outcomes: list[Reason | None] = field(default_factory=list)
+    _sights: dict[MediaKey, Sight] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Begins with empty notes."""
@@ -160,6 +162,8 @@ class Questioning:
         for claim in claims:
             try:
                 require_sendable(self.context.settings, claim.subject.readable)
+                if self.mode.picture:
+                    self._sights[claim.media] = self.sight(claim.subject)
             except Failed as failed:
                 replies[claim.media] = Reply(failed=failed)
             else:
@@ -208,7 +212,7 @@ class Questioning:
 
     def _asked(self, claim: Claim, lacks: str | None) -> Asked:
         text = self.question.filled(claim.subject.words)
-        sight = self.sight(claim.subject) if self.mode.picture else None
+        sight = self._sights.get(claim.media)
         if sight is not None and sight.video:
             text += f"\nYou see up to {FRAMES} frames of one video, in their order."
         if lacks:
@@ -216,8 +220,8 @@ class Questioning:
         return Asked(text, self.question.schema, sight, OPTIONS)
 
     def sight(self, subject: Subject) -> Sight:
-        """What is shown of a subject."""
-        path = self.context.home.absolute(subject.readable.path)
+        """What is shown of a subject; raises `Failed` as `places.readable_file` does."""
+        path = readable_file(self.context.home, subject.readable)
         return Sight(path, FRAMES if subject.video else 1, subject.video)
 
     def _hosts(self, claim: Claim) -> frozenset[str]:

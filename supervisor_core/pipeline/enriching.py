@@ -6,13 +6,14 @@ hand. Each item has its own attempt, its own end and its own reason.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from supervisor_core.enrichment.modes import Asks, mode_named, question_of
 from supervisor_core.keys import IntakeKey, MediaKey
+from supervisor_core.model.together import Sight
 from supervisor_core.pipeline.asking import AWAY, frames_limit_s, model_health
 from supervisor_core.pipeline.context import Context, item_progress
 from supervisor_core.pipeline.enrich_asking import Questioning, Said
@@ -318,12 +319,12 @@ class _Enriching:
         ]
         results = self.results()
         for start in range(0, len(new), BATCH_MOST):
-            group = new[start : start + BATCH_MOST]
-            settings = self.context.settings
+            seen = list(self._sights(new[start : start + BATCH_MOST]))
+            group, settings = [one for one, _ in seen], self.context.settings
             replies = self.context.worker.call(
                 self.context.tools.inspect,
                 self.asking.terms(frozenset(), settings.model_total_s),
-                [self.asking.sight(one) for one in group],
+                [sight for _, sight in seen],
                 limit_s=sum(frames_limit_s(settings, one.seconds) for one in group),
             )
             rows = [
@@ -336,6 +337,11 @@ class _Enriching:
                 kept = [one for one in rows if _stands(one[0].media, one[0].output, now)]
                 results.save(connection, kept)
             self.measured += len(kept)
+
+    def _sights(self, subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Sight]]:
+        for one in subjects:
+            with suppress(Failed):  # why it can't be read is told when it is asked about
+                yield one, self.asking.sight(one)
 
     def _block(self, subjects: Sequence[Subject], reason: Reason) -> int:
         """Writes why these wait; what says so already is not written again."""

@@ -35,9 +35,6 @@ def discard_former(context: Context, media: Sequence[str] | None = None) -> None
 
 def discard_children(context: Context) -> None:
     """Moves what was made of files that may not be read any more into trash/."""
-    with context.store.read() as connection:
-        if not variants.stale(connection):
-            return
     with context.store.write() as connection:
         for path in variants.forget(connection, variants.stale(connection)):
             _throw(context.home.absolute(path), context.home.trash)

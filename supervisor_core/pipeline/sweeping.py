@@ -9,7 +9,7 @@ from supervisor_core.pipeline.former import discard_children, discard_former
 from supervisor_core.pipeline.places import remove_folder
 from supervisor_core.reasons import Reason
 from supervisor_core.remote.door import sweep_fetches
-from supervisor_core.store import attempts, leases, outputs
+from supervisor_core.store import attempts, leases, outputs, variants
 from supervisor_core.store.attempts import Attempt, Step
 from supervisor_core.store.owners import is_gone
 
@@ -30,6 +30,7 @@ def sweep(context: Context) -> int:
         unfinished = attempts.unfinished(connection)
         needed = {Path(path).parent.name for path in outputs.staged(connection)}
         holders = leases.owners(connection)
+        children = variants.stale(connection)
     gone = {owner for owner in holders | {one.owner for one in unfinished} if is_gone(owner)}
     dead = [attempt for attempt in unfinished if attempt.owner in gone]
     alive = {attempt.id for attempt in unfinished} - {attempt.id for attempt in dead}
@@ -40,7 +41,8 @@ def sweep(context: Context) -> int:
         remove_folder(folder)
     if left or dead:
         discard_former(context)
-    discard_children(context)
+    if children:
+        discard_children(context)
     return len(left)
 
 
