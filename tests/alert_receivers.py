@@ -96,7 +96,7 @@ def webhook() -> Iterator[Webhook]:
 
 @dataclass
 class Sink:
-    """A mail server's manners: `refusals` are answers to the next recipients; an empty one takes."""
+    """A mail server's manners: `refusals` answer the next recipients; an empty one takes."""
 
     manner: str = "ok"
     refusals: list[str] = field(default_factory=list)
