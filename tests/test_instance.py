@@ -75,7 +75,7 @@ def test_each_kind_of_run_has_its_places_and_people_may_change_them(
         storage = instance.event_log_storage
         found = {limit.name: limit.limit for limit in storage.get_pool_limits()}
         assert found == {pool.value: count for pool, count in places(17).items()}
-        assert (found["cleaning"], found["model"]) == (17, 16)
+        assert (found["cleaning"], found["ollama"]) == (17, 16)
         storage.set_concurrency_slots("cleaning", 3)
         make_places(instance, 17)
         assert {one.limit for one in storage.get_pool_limits() if one.name == "cleaning"} == {3}
@@ -87,6 +87,7 @@ def test_every_step_of_every_asset_names_its_pool() -> None:
     bare = {step.name for step in steps if isinstance(step, dg.OpDefinition) and not step.pool}
     checks = {"analyses_evidence", "analyses_service_level", "bucket_copies_copied", "proof"}
     checks |= {"recordings_no_stuck_segment", "recorded", "rates", "leftovers"}
+    checks |= {"enrichment_levels", "fingerprints_compared", "integrity_decodes"}
     assert bare == checks  # which only read
 
 

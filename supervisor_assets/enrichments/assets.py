@@ -60,7 +60,7 @@ def _asset(mode: Mode) -> dg.AssetsDefinition:
         code_version=str(mode.version),
         description=_description(mode),
         op_tags=limit_tags("model_total_s") if mode.asks is not Asks.NOTHING else None,
-        pool=Pool.MODEL.value if mode.asks is not Asks.NOTHING else None,
+        pool=(Pool.CLEANING if mode.asks is Asks.NOTHING else Pool.MODEL).value,
     )
     def enrichment(
         context: dg.AssetExecutionContext, config: EnrichConfig, pipeline: PipelineResource
