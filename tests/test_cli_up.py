@@ -33,6 +33,7 @@ from supervisor_core.settings import Settings
 from supervisor_core.store import Store
 
 HANGING = {"SUPERVISOR_FAULT": "call.finished:hang:2"}  # the second call of a run masks
+TOKEN = "a token of some length"
 STARTED = dg.RunsFilter(job_name="clean_intake", statuses=[dg.DagsterRunStatus.STARTED])
 
 
@@ -271,9 +272,21 @@ def test_it_says_where_it_is_what_ended_and_nothing_else(running: Running) -> No
 
 @pytest.fixture(scope="module")
 def hanging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """All of it, where masking hangs."""
-    with up(tmp_path_factory.mktemp("hanging"), "--verbose", **HANGING) as running:
+    """All of it, where masking hangs and the pages ask for a token."""
+    token = {"SUPERVISOR_UI_TOKEN": TOKEN}
+    with up(tmp_path_factory.mktemp("hanging"), "--verbose", **HANGING, **token) as running:
         yield running
+
+
+def test_the_token_is_asked_for_and_nobody_else_knows_it(hanging: Running) -> None:
+    address = f"http://{hanging.address}/server_info"
+    assert httpx.get(address).status_code == 401
+    assert httpx.get(address, headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+    with httpx.Client(follow_redirects=True) as browser:
+        opened = browser.get(f"http://{hanging.address}/runs", params={"token": TOKEN})
+    assert (opened.status_code, opened.url.query) == (200, b"")
+    knowing = {one.pid for one in hanging.family() if TOKEN in one.environ().values()}
+    assert knowing == {hanging.part("webserver").pid}
 
 
 def test_a_run_whose_code_server_is_another_can_be_stopped(
@@ -305,3 +318,4 @@ def test_when_it_is_killed_all_ends_with_it_and_verbose_shows_what_dagster_logs(
     hanging.process.kill()
     assert until(lambda: not any(works(one) for one in family), STOP_S)
     assert "INFO" in hanging.log.read_text()
+    assert TOKEN not in hanging.log.read_text()

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,9 +90,12 @@ def free_port() -> int:
 
 
 def answers(port: int) -> bool:
+    """Whether the webserver answers, be it that it asks for a token."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=2) as page:
             return page.status == 200
+    except urllib.error.HTTPError as error:
+        return error.code == 401
     except OSError:
         return False
 
