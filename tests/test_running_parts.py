@@ -11,10 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from supervisor_assets.instance import open_instance
 from supervisor_assets.running.keeper import Keeper
+from supervisor_assets.running.launcher import Launcher
 from supervisor_assets.running.part import Part, Recipe, State
 from supervisor_assets.running.restarts import LONGEST_S, MANY, WELL_S, Restarts
 from supervisor_assets.running.watchman import MARK, end_all, others
+from supervisor_core.home import Home
 from supervisor_core.processes import kill_until_none
 from supervisor_core.reasons import Failed, Reason
 
@@ -94,8 +97,15 @@ def test_a_part_that_ends_is_told_and_started_again(
     assert failed
     assert failed.reason is Reason.PART_ENDED
     assert failed.facts == {"part": "tiny", "how": told, "wait_s": 1.0}
-    assert (one.state, one.ended) == (State.WAITING, told)
+    assert (one.state, one.ended, one.pid) == (State.WAITING, told, None)
+
+
+def test_a_part_that_ended_is_started_again(part: Callable[..., Part]) -> None:
+    one = part(READY)
+    look_until(one, lambda found: found)
+    ended_s = time.monotonic()
     look_until(one, lambda _: one.pid)
+    assert time.monotonic() - ended_s >= 0.9
 
 
 @pytest.mark.parametrize(
@@ -131,6 +141,15 @@ def test_a_part_that_can_not_be_started_is_tried_again(tmp_path: Path) -> None:
     assert failed
     assert failed.facts["how"] == "errno 2"
     assert one.state is State.WAITING
+
+
+def test_runs_wait_for_a_code_server_that_is_being_started_again(tmp_path: Path) -> None:
+    with open_instance(Home.create(tmp_path)) as instance:
+        queue = instance.get_concurrency_config().run_queue_config
+        assert isinstance(instance.run_launcher, Launcher)
+    assert queue
+    waits_s = queue.max_user_code_failure_retries * queue.user_code_failure_retry_delay
+    assert waits_s >= 30
 
 
 def test_who_keeps_ending_is_said_and_the_others_go_on(tmp_path: Path) -> None:

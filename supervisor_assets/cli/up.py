@@ -11,7 +11,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from supervisor_assets.cli import health, say
@@ -97,7 +97,8 @@ def _environment(home: Home, mark: str, *, token: bool) -> dict[str, str]:
 
 
 def _tell(ended: Failed) -> None:
-    say.note(str(ended))
+    with suppress(OSError):  # the terminal may be gone for long
+        say.note(str(ended))
 
 
 def _mark(home: Home) -> str:

@@ -50,8 +50,8 @@ class Keeper:
 
     def run(self) -> None:
         """Returns when it is interrupted (KeyboardInterrupt), with every process gone."""
-        adopt_orphans()
         try:
+            adopt_orphans()
             while True:
                 self._look()
         except KeyboardInterrupt:
