@@ -33,6 +33,11 @@ async def echo(request: Request) -> Response:
     return JSONResponse({"headers": dict(request.headers), "body": body})
 
 
+async def large(_: Request) -> Response:
+    """More than any buffer on the way holds."""
+    return StreamingResponse(b"a" * 65536 for _ in range(500))
+
+
 @dataclass
 class Streamed:
     """A streamed answer whose second half waits until somebody has read the first."""
@@ -104,6 +109,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Site]]:
         streamed = Streamed(threading.Event())
         routes = [
             Route("/streamed", streamed.answer),
+            Route("/large", large),
             Route("/{path:path}", echo, methods=["GET", "POST"]),
             WebSocketRoute("/graphql", talk),
         ]
@@ -169,6 +175,17 @@ def test_a_head_that_never_ends_is_not_waited_for_and_holds_up_nobody(
         one.sendall(begun)
     assert httpx.get(f"{site.origin}/").status_code == 200
     assert [one.recv(1) for one in slow] == [b""] * len(slow)
+    for one in slow:
+        one.close()
+
+
+def test_who_does_not_read_the_answer_holds_up_nobody(site: Site) -> None:
+    slow = [socket.create_connection(("127.0.0.1", site.port), timeout=SOON_S) for _ in range(20)]
+    for one in slow:
+        one.sendall(head(site, "GET /large HTTP/1.1"))
+        assert one.recv(1) == b"H"
+    assert httpx.get(f"{site.origin}/").status_code == 200
+    assert len(httpx.get(f"{site.origin}/large").content) == 500 * 65536
     for one in slow:
         one.close()
 

@@ -1,7 +1,10 @@
 """Parts that end, hang or never begin are started again, ever less often, and it is told."""
 
+import json
 import os
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import time
@@ -11,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from supervisor_assets.cli.up import _sockets
 from supervisor_assets.instance import open_instance
 from supervisor_assets.running.keeper import Keeper
 from supervisor_assets.running.launcher import Launcher
@@ -150,6 +154,20 @@ def test_runs_wait_for_a_code_server_that_is_being_started_again(tmp_path: Path)
     assert queue
     waits_s = queue.max_user_code_failure_retries * queue.user_code_failure_retry_delay
     assert waits_s >= 30
+
+
+@pytest.mark.parametrize("name", ["h", "h" * 100])
+def test_the_code_server_has_a_socket_that_only_its_owner_reaches(
+    tmp_path: Path, name: str
+) -> None:
+    home = Home.create(tmp_path / name)
+    with _sockets(home) as folder, socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "code"))  # a path of any length would not do
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert (folder.parent == home.dagster) == (name == "h")
+        (told,) = json.loads((folder / "workspace.yaml").read_text())["load_from"]
+        assert told["grpc_server"]["socket"] == str(folder / "code")
+    assert folder.exists() == (name == "h")
 
 
 def test_who_keeps_ending_is_said_and_the_others_go_on(tmp_path: Path) -> None:
