@@ -55,3 +55,19 @@ def test_a_file_that_changed_since_is_shown_to_nobody(shelf: Shelf, server: Olla
     assert len(server.asked) - asked == 2
     assert report.waiting == {Reason.FILE_CHANGED: 1}
     assert sum(result(shelf.house, one, "caption") is not None for one in media) == 2
+
+
+def test_what_was_found_goes_when_a_stricter_word_comes(shelf: Shelf) -> None:
+    (intake,) = shelf.take_in()
+    enrich(shelf.house, intake)
+    strict = Shelf(shelf.house, "archive", "clinic", "clinic")
+    strict.draw("same.png", 1)
+    (second,) = strict.scan().intakes
+    shelf.house.pipeline.import_items(second)
+    (media,) = shelf.house.pipeline.summary(second).media
+    assert result(shelf.house, media, "caption") is None
+    assert task(shelf.house, media, "caption") is None
+    with shelf.house.store.read() as connection:
+        vectors = connection.execute("SELECT media FROM embedding").fetchall()
+    assert len(vectors) == 2
+    assert (media,) not in vectors

@@ -37,6 +37,7 @@ from supervisor_core.store import (
     arrivals,
     attempts,
     audit,
+    enrichments,
     exif,
     identifiers,
     names,
@@ -244,7 +245,7 @@ class Import:
         """What is written in the same transaction.
 
         What needed no cleaning until now waits for it: nobody reads it any more, and nothing stays
-        that its file said of itself, nor a small picture.
+        that its file said of itself or was found in it, nor a small picture.
         """
         again = [one.media for one in after if one.state is State.DUPLICATE and one.media]
         if not again or self._profile.mask is MaskPolicy.NONE:
@@ -257,6 +258,7 @@ class Import:
             prompts.forget(connection, keys)
             exif.forget(connection, keys)
             tags.forget(connection, keys)
+            enrichments.forget(connection, keys)
             for key in keys:
                 places.thumbnail(self._context.home, key).unlink(missing_ok=True)
 
