@@ -220,9 +220,12 @@ def work_of(run_: dg.DagsterRun) -> list[psutil.Process]:
 
 
 def working(instance: dg.DagsterInstance) -> dg.DagsterRun | None:
-    """A run that has begun its work."""
-    found = instance.get_runs(STARTED)
-    return next((one for one in found if WORKER_TAG in one.tags), None)
+    """A run that has begun to mask."""
+    for one in instance.get_runs(STARTED):
+        begun = instance.all_logs(one.run_id, dg.DagsterEventType.STEP_START)
+        if any("mask_every_frame" in str(event.step_key) for event in begun):
+            return one
+    return None
 
 
 def masking(instance: dg.DagsterInstance, home: Path, film: Path, name: str) -> dg.DagsterRun:
