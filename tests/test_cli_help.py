@@ -37,6 +37,7 @@ ALL = {
     "record",
     "recordings",
     "prompts",
+    "missing",
     "prune",
     "retry",
     "scan",

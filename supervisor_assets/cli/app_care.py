@@ -8,6 +8,9 @@ from supervisor_assets.cli.edge import edge
 
 care = typer.Typer()
 
+# What `missing --json` prints when nothing came of it.
+MISSING_NOTHING: dict[str, object] = {"files": [], "media": [], "applied": False}
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
 
 
@@ -69,3 +72,20 @@ def alert(
             send_test(as_json=as_json)
         else:
             show(as_json=as_json)
+
+
+@care.command()
+def missing(
+    older_than_days: Annotated[
+        float, typer.Option(min=0, help="Only what scans have missed for so many days.")
+    ] = 30.0,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Forget them; else they are only listed.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List files that libraries have lost, or forget them; never more than half of a library."""
+    with edge(as_json=as_json, blank=MISSING_NOTHING):
+        from supervisor_assets.cli.care import missing as start
+
+        start(older_than_days, apply=apply, as_json=as_json)

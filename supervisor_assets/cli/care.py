@@ -1,4 +1,4 @@
-"""`consistency`, `trace`, `prune`: whether all fits, what happened, and what nobody needs."""
+"""`consistency`, `trace`, `prune`, `missing`: what fits, what happened, what nobody needs."""
 
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -12,18 +12,21 @@ from supervisor_assets.cli.edge import Usage
 from supervisor_assets.cli.installation import existing_home, existing_store
 from supervisor_core.care.consistency import Look, everything, look_over, nothing
 from supervisor_core.care.flaws import Finding
+from supervisor_core.care.missing import forget_lost, lost
 from supervisor_core.care.pruning import prune as prune_attempts
 from supervisor_core.deadline import Worker
 from supervisor_core.keys import media_id
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.settings import Settings
 from supervisor_core.store import Store
+from supervisor_core.store.forgetting import Missing
 from supervisor_core.store.lookup import media_under
 from supervisor_core.store.owners import this_process
 from supervisor_core.store.traces import Event
 from supervisor_core.store.traces import trace as trace_of
 
 _DAY_S = 86_400.0
+_MISSING = ("library", "media", "since", "bytes")
 _TRACE = ("happened", "event", "of", "outcome", "reason", "seconds", "attempt", "who")
 
 
@@ -63,6 +66,29 @@ def prune(older_than_days: float, *, apply: bool, as_json: bool) -> None:
         return
     done = "were removed" if apply else "could go; nothing was changed (--apply removes them)"
     say.data(f"{pruned.attempts} attempts and {pruned.questions} questions {done}.")
+
+
+def missing(older_than_days: float, *, apply: bool, as_json: bool) -> None:
+    """Lists what libraries have lost, and forgets it when told."""
+    with ExitStack() as stack:
+        work = _opened(stack)
+        found = work.do(forget_lost if apply else lost, older_than_days * _DAY_S)
+    rows = [_missing(one) for one in found.files]
+    if as_json:
+        media = [media_id(one) for one in found.media]
+        say.data_json({"files": rows, "media": media, "applied": apply})
+        return
+    say.table(_MISSING, [[row[name] for name in _MISSING] for row in rows])
+    done = (
+        "were forgotten" if apply else "could be forgotten; nothing was changed (--apply does it)"
+    )
+    say.note(f"{len(rows)} files, {len(found.media)} media that lie nowhere else: {done}.")
+
+
+def _missing(one: Missing) -> dict[str, Any]:
+    since = one.missing_since.isoformat(timespec="seconds")
+    media = media_id(one.media) if one.media else None
+    return {"library": one.source, "media": media, "since": since, "bytes": one.size_bytes}
 
 
 def _opened(stack: ExitStack) -> Pipeline:
