@@ -1,6 +1,7 @@
 """Parts that end, hang or never begin are started again, ever less often, and it is told."""
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -13,12 +14,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from dagster._core.errors import DagsterUserCodeUnreachableError
 
 from supervisor_assets.cli.up import _sockets
 from supervisor_assets.instance import open_instance
 from supervisor_assets.running.keeper import Keeper
 from supervisor_assets.running.launcher import Launcher
 from supervisor_assets.running.part import Part, Recipe, State
+from supervisor_assets.running.quiet import is_news
 from supervisor_assets.running.restarts import LONGEST_S, MANY, WELL_S, Restarts
 from supervisor_assets.running.watchman import MARK, end_all, others
 from supervisor_core.home import Home
@@ -168,6 +171,21 @@ def test_the_code_server_has_a_socket_that_only_its_owner_reaches(
         (told,) = json.loads((folder / "workspace.yaml").read_text())["load_from"]
         assert told["grpc_server"]["socket"] == str(folder / "code")
     assert folder.exists() == (name == "h")
+
+
+def test_that_nobody_answers_is_not_logged_for_every_sensor() -> None:
+    def logged(error: BaseException | None, words: str = "a") -> logging.LogRecord:
+        facts = (type(error), error, None) if error else None
+        return logging.LogRecord("x", logging.ERROR, "x", 1, words, (), facts)
+
+    away = DagsterUserCodeUnreachableError("away")
+    by_that = ValueError("b")
+    by_that.__cause__ = away
+    assert not is_news(logged(away))
+    assert not is_news(logged(by_that))
+    assert not is_news(logged(None, "caught DagsterUserCodeUnreachableError: away"))
+    assert is_news(logged(None))
+    assert is_news(logged(ValueError("b")))
 
 
 def test_who_keeps_ending_is_said_and_the_others_go_on(tmp_path: Path) -> None:

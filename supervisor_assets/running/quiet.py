@@ -7,23 +7,17 @@ import logging
 
 from dagster._core.errors import DagsterUserCodeUnreachableError
 
-_LOGGERS = ("dagster", "dagster-webserver", "dagster.daemon")
-_DAEMONS = (
-    "AssetDaemon",
-    "BackfillDaemon",
-    "EventLogConsumerDaemon",
-    "FreshnessDaemon",
-    "MonitoringDaemon",
-    "QueuedRunCoordinatorDaemon",
-    "SchedulerDaemon",
-    "SensorDaemon",
-)
+_NAME = DagsterUserCodeUnreachableError.__name__
 
 
 def leave_out_absence() -> None:
-    """Leaves out, from now on, what is logged only because nobody answers."""
-    for name in (*_LOGGERS, *(f"dagster.daemon.{daemon}" for daemon in _DAEMONS)):
-        logging.getLogger(name).addFilter(is_news)
+    """Leaves out, from now on, what anybody logs only because nobody answers."""
+    handle = logging.Handler.handle
+
+    def handle_news(handler: logging.Handler, record: logging.LogRecord) -> bool:
+        return bool(handle(handler, record)) if is_news(record) else False
+
+    type.__setattr__(logging.Handler, "handle", handle_news)
 
 
 def is_news(record: logging.LogRecord) -> bool:
@@ -32,5 +26,5 @@ def is_news(record: logging.LogRecord) -> bool:
     while error is not None:
         if isinstance(error, DagsterUserCodeUnreachableError):
             return False
-        error = error.__cause__
-    return DagsterUserCodeUnreachableError.__name__ not in record.getMessage()
+        error = error.__cause__ or error.__context__
+    return _NAME not in record.getMessage()
