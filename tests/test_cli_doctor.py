@@ -68,7 +68,7 @@ def test_a_sound_installation(sound: Path) -> None:
     assert list(found) == CHECKS
     assert {one["state"] for one in found.values()} <= {"ok", "warning"}
     assert "x264" in found["codecs"]["said"]
-    assert found["profiles"]["said"] == "archive, upload"
+    assert found["profiles"]["said"] == "archive, library, upload"
     assert "olympus_cv_1500" in found["devices"]["said"]
     assert "fujifilm_4450hd (not measured)" in found["devices"]["said"]
     assert found["daemon"]["fix"] == "Start it with: supervisor-assets up"

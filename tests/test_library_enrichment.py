@@ -71,3 +71,15 @@ def test_what_was_found_goes_when_a_stricter_word_comes(shelf: Shelf) -> None:
         vectors = connection.execute("SELECT media FROM embedding").fetchall()
     assert len(vectors) == 2
     assert (media,) not in vectors
+
+
+def test_a_file_that_is_back_is_enriched_after_all(shelf: Shelf) -> None:
+    (intake,) = shelf.take_in()
+    away = shelf.house.folder / "away.png"
+    (shelf.path / "0.png").rename(away)
+    report = enrich(shelf.house, intake, "caption")["caption"]
+    assert (report.done, report.failed) == (2, {Reason.FILE_NOT_FOUND: 1})
+    shelf.scan()
+    away.rename(shelf.path / "0.png")
+    shelf.scan()
+    assert enrich(shelf.house, intake, "caption")["caption"].done == 1

@@ -72,6 +72,7 @@ def test_the_profile_page_names_what_a_profile_may_say(tmp_path: Path) -> None:
     assert shipped <= set(keys)
     example = 'max_bytes = 1\nmax_seconds = 1\ncodecs = ["h264", "hevc"]\ncontainers = ["mp4"]\n'
     example += 'mask = "none"\ndevice = "d"\naudio = "keep"\nanalysis = "general"\nkind = "sport"\n'
+    example += 'fingerprints = true\nenrich = ["caption"]\n'
     (tmp_path / "mine.toml").write_text(example)
     assert load_profile("mine", tmp_path).mask is MaskPolicy.NONE
     assert set(keys) == set(tomllib.loads((tmp_path / "mine.toml").read_text()))

@@ -114,13 +114,15 @@ def refuses(tmp_path: Path, one: Media, *made: outputs.Output) -> bool:
 
 def test_a_verified_output_passes_the_gate(tmp_path: Path) -> None:
     one = media(**CLEAN)
-    found = passes(tmp_path, one, output(one, verified_at=NOON))
-    assert found == gate.Readable(one.media, output(one).sha256, "cleaned/x.png")
+    made = output(one, verified_at=NOON)
+    found = passes(tmp_path, one, made)
+    assert found == gate.Readable(one.media, made.sha256, "cleaned/x.png", made.size_bytes)
 
 
 def test_what_needs_no_cleaning_passes_as_it_is(tmp_path: Path) -> None:
     one = media(cleaning=Cleaning.NOT_REQUIRED, next_level=None)
-    assert passes(tmp_path, one) == gate.Readable(one.media, one.media, one.raw_path)
+    readable = gate.Readable(one.media, one.media, one.raw_path, one.info.size_bytes)
+    assert passes(tmp_path, one) == readable
 
 
 @pytest.mark.parametrize("cleaning", [Cleaning.WAITING, Cleaning.RUNNING, Cleaning.RAW_ASIDE])

@@ -31,7 +31,7 @@ from supervisor_core.libraries.roots import Root
 from supervisor_core.media.policy import load_profile
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Settings
-from supervisor_core.store import Connection, Store, arrivals, libraries, names
+from supervisor_core.store import Connection, Store, arrivals, libraries, names, work
 from supervisor_core.store.arrivals import Common
 from supervisor_core.store.libraries import Event, KnownRoot, Logged, Scan, Seen
 from supervisor_core.store.lock import hold_file
@@ -236,6 +236,8 @@ class _Scan:
         ]
         libraries.miss(connection, self._name, [one.path_key for one in changes.missing], now)
         libraries.enter(connection, self._name, [*seen, *returned], now)
+        back = [one.media for _, one in changes.back if one.media]
+        work.queue_again(connection, back, [Reason.FILE_NOT_FOUND, Reason.FILE_CHANGED], now)
         scan_id = libraries.write_scan(connection, row)
         libraries.log(connection, self._events(scan_id, chosen), now)
 

@@ -131,6 +131,18 @@ def save(connection: Connection, tasks: Sequence[Task], now: datetime) -> None:
     )
 
 
+def queue_again(
+    connection: Connection, media: Iterable[str], reasons: Iterable[Reason], now: datetime
+) -> None:
+    """Queues anew, with all tries, the tasks of these media that ended for one of these reasons."""
+    connection.execute(
+        "UPDATE work SET state = 'queued', reason = NULL, attempts = 0, not_before = NULL,"  # noqa: S608
+        f" updated = ? WHERE state IN ('error', 'dead') AND media IN (SELECT media FROM {ROWS})"
+        f" AND reason IN (SELECT reason FROM {ROWS})",
+        [now, *keys("media", media), *keys("reason", reasons)],
+    )
+
+
 def require_ours(connection: Connection, held: Task) -> Task:
     """The task as it stands; raises `Failed(LEASE_LOST)` when another has taken it over."""
     found = load(connection, held.task, [held.media]).get(held.media)
