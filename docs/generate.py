@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import BaseModel
+from pydantic_settings import BaseSettings
+
 from supervisor_core.reasons import Class, Reason
 from supervisor_core.settings import Settings
 
@@ -36,27 +39,32 @@ def reasons_page() -> str:
 
 
 def settings_page() -> str:
-    """Every setting with its default and its meaning."""
+    """Every setting with its default and its meaning, a table for each part of the house."""
     lines = [
         "# Settings",
         "",
         "Each is an environment variable; times are in seconds, sizes in bytes. This page is made",
-        "from `supervisor_core/settings.py`.",
+        "from `supervisor_core/settings.py` and `supervisor_core/configured/`.",
         "",
-        "| variable | default | meaning |",
-        "|---|---|---|",
-        *_settings(),
+        *_settings(Settings),
         "",
         "The limit of a step is its base, plus its rate for each second of media (more for",
         "pictures above 1280x720). At its limit the work is ended, and the next level begins.",
     ]
+    for part in Settings.__bases__:
+        if part is not BaseSettings:
+            said = (part.__doc__ or "").strip().removesuffix(".")
+            lines += ["", f"## {said}", "", *_settings(part)]
     return "\n".join(lines) + "\n"
 
 
-def _settings() -> Iterator[str]:
-    for name, field in Settings.model_fields.items():
-        default = "-" if field.default is None else f"`{field.default}`"
-        yield f"| `SUPERVISOR_{name.upper()}` | {default} | {field.description} |"
+def _settings(part: type[BaseModel]) -> Iterator[str]:
+    yield "| variable | default | meaning |"
+    yield "|---|---|---|"
+    for name in vars(part)["__annotations__"]:
+        if field := Settings.model_fields.get(name):
+            default = "-" if field.default is None else f"`{field.default}`"
+            yield f"| `SUPERVISOR_{name.upper()}` | {default} | {field.description} |"
 
 
 PAGES = {"reasons.md": reasons_page, "configure.md": settings_page}
