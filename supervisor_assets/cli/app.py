@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from supervisor_assets.cli.app_care import care
+from supervisor_assets.cli.app_libraries import libraries
 from supervisor_assets.cli.app_looks import looks
+from supervisor_assets.cli.app_records import records
 from supervisor_assets.cli.codes import MEANING
 from supervisor_assets.cli.edge import edge
 from supervisor_core.keys import Retried
@@ -25,12 +27,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-recordings = typer.Typer(
-    no_args_is_help=True, help="The recorded sessions, and what lies about that belongs to none."
-)
-app.add_typer(recordings, name="recordings")
-app.registered_commands += care.registered_commands
-app.registered_commands += looks.registered_commands
 
 # What `clean --json` prints when it did not come to look at the file.
 CLEANED_NOTHING: dict[str, object] = {
@@ -46,34 +42,6 @@ CLEANED_NOTHING: dict[str, object] = {
     "format": None,
     "sha256": None,
     "attempts": [],
-}
-
-# What `record --json` prints when nothing came of it.
-RECORDED_NOTHING: dict[str, object] = {"ended": None, "sources": 0, "segments": [], "gaps": []}
-
-# What `recordings cleanup --json` prints when nothing came of it.
-CLEANED_UP_NOTHING: dict[str, object] = {"orphans": [], "moved": 0}
-
-prompts = typer.Typer(
-    no_args_is_help=True, help="The prompts that pictures of libraries were generated from."
-)
-app.add_typer(prompts, name="prompts")
-
-# What `scan --json` prints when it did not come to look at the folder.
-SCANNED_NOTHING: dict[str, object] = {
-    "source": None,
-    "entered": False,
-    "listed": 0,
-    "new": 0,
-    "changed": 0,
-    "moved": 0,
-    "missing": 0,
-    "back": 0,
-    "unchanged": 0,
-    "busy": 0,
-    "other": 0,
-    "unreadable": 0,
-    "intakes": 0,
 }
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
@@ -132,96 +100,6 @@ def clean(
 
 
 @app.command()
-def record(
-    url: Annotated[
-        str,
-        typer.Argument(
-            metavar="URL",
-            help="The stream: http(s)://...m3u8, hls://http... or httpstream://http...",
-        ),
-    ],
-    duration: Annotated[
-        float | None,
-        typer.Option(min=0.1, help="Seconds after which it ends; else with the stream."),
-    ] = None,
-    segment_length: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1, help="Seconds of media in one file; by default the setting, an hour."
-        ),
-    ] = None,
-    output: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder that the files go to, in name order.")
-    ] = Path("recording"),
-    as_json: Json = False,
-) -> None:
-    """Record a live stream into a folder of files, and tell every second that is missing."""
-    with edge(as_json=as_json, blank=RECORDED_NOTHING):
-        from supervisor_assets.cli.record import run as start
-
-        start(url, duration, segment_length, output, as_json=as_json)
-
-
-@recordings.command("list")
-def recordings_list(
-    limit: Annotated[
-        int, typer.Option(min=1, help="How many sessions to list, newest first.")
-    ] = 20,
-    as_json: Json = False,
-) -> None:
-    """List the recorded sessions of all streams."""
-    with edge(as_json=as_json):
-        from supervisor_assets.cli.recordings import show
-
-        show(limit, as_json=as_json)
-
-
-@recordings.command("stop")
-def recordings_stop(
-    which: Annotated[
-        str, typer.Argument(metavar="SESSION|STREAM", help="A session's key, or a stream's name.")
-    ],
-    as_json: Json = False,
-) -> None:
-    """End a recording in good order; what was recorded is joined and handed over."""
-    with edge(as_json=as_json):
-        from supervisor_assets.cli.recording_wishes import ask
-
-        ask(which, "stop", as_json=as_json)
-
-
-@recordings.command("cut")
-def recordings_cut(
-    which: Annotated[
-        str, typer.Argument(metavar="SESSION|STREAM", help="A session's key, or a stream's name.")
-    ],
-    as_json: Json = False,
-) -> None:
-    """Begin a new segment at the next key frame; the recording goes on."""
-    with edge(as_json=as_json):
-        from supervisor_assets.cli.recording_wishes import ask
-
-        ask(which, "cut", as_json=as_json)
-
-
-@recordings.command("cleanup")
-def recordings_cleanup(
-    apply: Annotated[
-        bool, typer.Option("--apply", help="Move them to the trash; else they are only listed.")
-    ] = False,
-    older_than_days: Annotated[
-        float, typer.Option(min=0, help="Only what was not changed for so many days.")
-    ] = 1.0,
-    as_json: Json = False,
-) -> None:
-    """List what lies in the recordings and belongs to no session; never takes above half of all."""
-    with edge(as_json=as_json, blank=CLEANED_UP_NOTHING):
-        from supervisor_assets.cli.recordings import clean_up
-
-        clean_up(older_than_days, apply=apply, as_json=as_json)
-
-
-@app.command()
 def ingest(
     words: Annotated[
         list[str],
@@ -246,47 +124,6 @@ def ingest(
         from supervisor_assets.cli.ingest import run as start
 
         start(words, profile, wait=wait, as_json=as_json)
-
-
-@app.command()
-def scan(
-    path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="The library's folder. Nothing in it is changed.")
-    ],
-    source: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="The name of a new library; else library, library-2..."),
-    ] = None,
-    accept: Annotated[
-        bool,
-        typer.Option(
-            "--accept", help="It is right that half of it is gone, or another folder is there."
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would be found; change nothing.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Look for new, changed, moved and missing files in a library; what is new is imported."""
-    with edge(as_json=as_json, blank=SCANNED_NOTHING):
-        from supervisor_assets.cli.scan import run as start
-
-        start(path, source, accept=accept, dry_run=dry_run, as_json=as_json)
-
-
-@prompts.command("rebuild")
-def prompts_rebuild(
-    limit: Annotated[
-        int, typer.Option(min=1, help="How many pictures to read, newest first.")
-    ] = 1_000_000_000,
-    as_json: Json = False,
-) -> None:
-    """Read the prompts of pictures from their files again; what changes is kept as history."""
-    with edge(as_json=as_json):
-        from supervisor_assets.cli.prompts import rebuild as start
-
-        start(limit, as_json=as_json)
 
 
 @app.command()
@@ -359,111 +196,6 @@ def retry(
 
 
 @app.command()
-def enrich(
-    mode: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="caption, title, prompt_eval, tags_normalize, quality, nsfw_classify,"
-            " prompt_recon, embed, dupe_hints, several with commas, or all."
-        ),
-    ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many media; newest first.")] = 0,
-    since: Annotated[
-        str, typer.Option(metavar="DATE", help="Only media that came in since then.")
-    ] = "",
-    missing: Annotated[
-        bool, typer.Option("--missing", help="Only what has no result, as without --all.")
-    ] = False,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also what has a result; made again if it is outdated.")
-    ] = False,
-    media: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID", help="Only this media (16 hex or more) or intake; repeatable."),
-    ] = None,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force", help="Make it again on the same; with --delete, take it from a run."
-        ),
-    ] = False,
-    minutes: Annotated[float, typer.Option(min=0, help="No item begins later.")] = 0.0,
-    batch: Annotated[int, typer.Option(min=0, help="Items in hand at once; 0 adapts.")] = 0,
-    cancel: Annotated[
-        bool, typer.Option("--cancel", help="End what waits or runs instead; also in a run.")
-    ] = False,
-    delete: Annotated[
-        bool, typer.Option("--delete", help="Remove results instead; a person's fields stay.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what is meant; change nothing.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Ask for captions, titles, tags, quality and more; see docs/enrichments.md."""
-    with edge(as_json=as_json):
-        from supervisor_assets.cli.enrich import Wish
-        from supervisor_assets.cli.enrich import run as start
-
-        wish = Wish(
-            modes=mode or [],
-            media=media or [],
-            limit=limit,
-            since=since,
-            missing=missing,
-            everything=everything,
-            force=force,
-            cancel=cancel,
-            delete=delete,
-            minutes=minutes,
-            batch=batch,
-            dry_run=dry_run,
-        )
-        start(wish, as_json=as_json)
-
-
-@app.command()
-def enrichments(
-    keys: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[KEY...]", help="Show these intakes or media (16 hex or more)."),
-    ] = None,
-    mode: Annotated[str | None, typer.Option(help="Only this mode.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Show how the modes of enrichment stand, or what was found of single media."""
-    with edge(as_json=as_json):
-        from supervisor_assets.cli.enrichments import run as start
-
-        start(keys or [], mode, as_json=as_json)
-
-
-@app.command()
-def edit(
-    media: Annotated[str, typer.Argument(metavar="MEDIA", help="A media, 16 hex or more.")],
-    field: Annotated[
-        str,
-        typer.Argument(
-            metavar="FIELD",
-            help="caption, title, tags, rating, quality, domain, nsfw, prompt or prompt_recon.",
-        ),
-    ],
-    value: Annotated[
-        str | None, typer.Argument(metavar="[VALUE]", help="Your word; tags with commas.")
-    ] = None,
-    unlock: Annotated[
-        bool, typer.Option("--unlock", help="Let machines write the field again.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Write a value of your own: no machine overwrites it, and the audit keeps what was there."""
-    with edge(as_json=as_json):
-        from supervisor_assets.cli.edit import run as start
-
-        start(media, field, value, unlock=unlock, as_json=as_json)
-
-
-@app.command()
 def sql(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One or more SQL statements.")],
     as_json: Json = False,
@@ -511,3 +243,18 @@ def demo(as_json: Json = False) -> None:
         from supervisor_assets.cli.demo import run as start
 
         start(as_json=as_json)
+
+
+_PARTS = {
+    "Recordings": records,
+    "Libraries": libraries,
+    "Pictures and films": looks,
+    "Care": care,
+}
+for _panel, _part in _PARTS.items():
+    for _command in _part.registered_commands:
+        _command.rich_help_panel = _panel
+    for _group in _part.registered_groups:
+        _group.rich_help_panel = _panel
+    app.registered_commands += _part.registered_commands
+    app.registered_groups += _part.registered_groups
