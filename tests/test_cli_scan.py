@@ -35,7 +35,7 @@ def test_a_folder_becomes_a_library_and_is_one_from_then_on(photos: Path, tmp_pa
     dry = scan(photos, "--dry-run", home=home)
     assert (dry["new"], dry["entered"], (photos / MARKER).exists()) == (12, True, False)
     assert load_roots(home / "libraries.toml") == {}
-    first = scan(photos, "--source", "pets", home=home)
+    first = scan(photos, "--source", "pets", "--later", home=home)
     assert (first["source"], first["entered"], first["new"], first["intakes"]) == (
         "pets",
         True,
@@ -44,6 +44,7 @@ def test_a_folder_becomes_a_library_and_is_one_from_then_on(photos: Path, tmp_pa
     )
     again = scan(photos, home=home)
     assert (again["source"], again["entered"], again["unchanged"]) == ("pets", False, 12)
+    assert (first["imported"], again["imported"]) == (False, False)
     ran = run("scan", photos, "--source", "other", "--json", home=home)
     assert (ran.code, "Kanarienvogel" in ran.out + ran.err) == (2, False)
 
@@ -52,7 +53,7 @@ def test_a_library_that_is_gone_is_told_and_accepted_only_by_word(
     photos: Path, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
-    scan(photos, home=home)
+    scan(photos, "--later", home=home)
     for number in range(7):
         (photos / f"Eva-{number}.png").unlink()
     ran = run("scan", photos, home=home, SUPERVISOR_SETTLE_S="0")
@@ -62,6 +63,14 @@ def test_a_library_that_is_gone_is_told_and_accepted_only_by_word(
     assert "Eva" not in ran.out + ran.err
     assert scan(photos, "--accept", home=home)["missing"] == 7
     assert scan(tmp_path / "nothing", home=home)["reason"] == "LIBRARY_NOT_THERE"
+
+
+def test_without_a_daemon_what_is_new_is_imported_at_once(photos: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    told = scan(photos, home=home)
+    assert (told["new"], told["imported"]) == (12, True)
+    assert run("status", "--json", home=home).json["levels"] == {"not_required": 1}
+    assert len(list((home / "thumbnails").rglob("*.jpg"))) == 1
 
 
 def test_prompts_are_read_again_and_what_was_is_kept(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_library_comes_to_its_end_though_the_model_goes_away_in_the_middle(
 ) -> None:
     store = Store(home, Settings(home=home.root))
     before = {path: path.read_bytes() for path in library.rglob("*") if path.is_file()}
-    assert run("scan", str(library), home=home.root).code == 0
+    assert run("scan", str(library), "--later", home=home.root).code == 0
     with daemon(home):
         wait_for(lambda: len(server.asked) > DRAWN or None, LIMIT_S)
         server.mode = Mode.REFUSED

@@ -29,6 +29,7 @@ SCANNED_NOTHING: dict[str, object] = {
     "other": 0,
     "unreadable": 0,
     "intakes": 0,
+    "imported": False,
 }
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
@@ -52,13 +53,16 @@ def scan(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would be found; change nothing.")
     ] = False,
+    later: Annotated[
+        bool, typer.Option("--later", help="Only record what is new; a daemon imports it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Look for new, changed, moved and missing files in a library; what is new is imported."""
     with edge(as_json=as_json, blank=SCANNED_NOTHING):
         from supervisor_assets.cli.scan import run as start
 
-        start(path, source, accept=accept, dry_run=dry_run, as_json=as_json)
+        start(path, source, accept=accept, dry_run=dry_run, later=later, as_json=as_json)
 
 
 @prompts.command("rebuild")

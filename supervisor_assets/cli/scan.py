@@ -1,6 +1,7 @@
-"""`scan`: looks at a library and records what is new in it; the daemon imports it."""
+"""`scan`: looks at a library and imports what is new in it."""
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -8,7 +9,9 @@ import typer
 from supervisor_assets.cli import say
 from supervisor_assets.cli.codes import code_of
 from supervisor_assets.cli.edge import Usage, warn
+from supervisor_assets.cli.installation import daemon_runs
 from supervisor_core.home import Home
+from supervisor_core.keys import IntakeKey
 from supervisor_core.libraries.listing import list_library
 from supervisor_core.libraries.roots import (
     Root,
@@ -28,8 +31,19 @@ from supervisor_core.store import Store
 _COUNTS = ("listed", "new", "changed", "moved", "missing", "back", "unchanged")
 
 
-def run(path: Path, source: str | None, *, accept: bool, dry_run: bool, as_json: bool) -> None:
-    """Scans one folder; what is doubtful changes nothing and ends with exit code 1."""
+def run(
+    path: Path,
+    source: str | None,
+    *,
+    accept: bool,
+    dry_run: bool,
+    later: bool,
+    as_json: bool,
+) -> None:
+    """Scans one folder and imports what is new; what is doubtful changes nothing: exit code 1.
+
+    While a daemon runs, or with `later`, the import is left to it.
+    """
     settings = Settings.load()
     home = settings.open_home()
     name, root, entered = find_or_enter(path.absolute(), source, home, settings, dry_run=dry_run)
@@ -38,12 +52,38 @@ def run(path: Path, source: str | None, *, accept: bool, dry_run: bool, as_json:
         _let_settle(root, settings, bar)
         wish = Wish(accept=accept, dry_run=dry_run, settle_s=settings.settle_s)
         found = scan(store, home, settings, name, root, wish, bar.step)
+        open_ones = () if later or dry_run else found.intakes
+        stuck = _import(open_ones, home, store, bar)
     if entered and not dry_run:
         say.note(f"Entered this folder into libraries.toml as {name}.")
-    _tell(found, entered=entered, dry_run=dry_run, as_json=as_json)
+    imported = bool(open_ones) and stuck is not None
+    _tell(found, entered=entered, imported=imported, dry_run=dry_run, as_json=as_json)
     if found.reason:
         warn(found.reason, f"{found.reason}: {found.reason.sentence} {found.reason.next_step}")
         raise typer.Exit(code_of(found.reason))
+    _end_if_stuck(stuck or {})
+
+
+def _import(
+    intakes: Sequence[IntakeKey], home: Home, store: Store, bar: say.Bar
+) -> dict[IntakeKey, Reason] | None:
+    """Imports these here and now, unless a daemon does so: None; why some did not end, if so."""
+    if not intakes:
+        return None
+    # Dagster takes seconds to import.
+    from supervisor_assets.cli.runs import Runs, open_quiet_instance
+
+    with open_quiet_instance(home) as instance:
+        if daemon_runs(instance):
+            return None
+        return Runs(instance, store, home, bar).finish_all(intakes)
+
+
+def _end_if_stuck(stuck: Mapping[IntakeKey, Reason]) -> None:
+    for key, reason in stuck.items():
+        say.note(f"{key} did not come to its end: {reason}: {reason.sentence} {reason.next_step}")
+    if stuck:
+        raise typer.Exit(code_of(next(iter(stuck.values()))))
 
 
 def find_or_enter(
@@ -84,7 +124,7 @@ def _let_settle(root: Root, settings: Settings, bar: say.Bar) -> None:
         time.sleep(settings.settle_s)
 
 
-def report(found: Report, *, entered: bool) -> dict[str, object]:
+def report(found: Report, *, entered: bool, imported: bool) -> dict[str, object]:
     """The object that `--json` prints."""
     reason = found.reason
     return {
@@ -95,14 +135,15 @@ def report(found: Report, *, entered: bool) -> dict[str, object]:
         "other": found.other,
         "unreadable": found.unreadable,
         "intakes": len(found.intakes),
+        "imported": imported,
         "reason": reason.value if reason else None,
         "message": reason.sentence if reason else None,
         "next_step": reason.next_step if reason else None,
     }
 
 
-def _tell(found: Report, *, entered: bool, dry_run: bool, as_json: bool) -> None:
-    told = report(found, entered=entered)
+def _tell(found: Report, *, entered: bool, imported: bool, dry_run: bool, as_json: bool) -> None:
+    told = report(found, entered=entered, imported=imported)
     if as_json:
         say.data_json(told)
         return
@@ -110,7 +151,9 @@ def _tell(found: Report, *, entered: bool, dry_run: bool, as_json: bool) -> None
     say.table(columns, [[told[name] for name in columns]])
     if found.unreadable:
         say.note(f"{found.unreadable} folders can't be listed; their files are not missed.")
-    if found.intakes and not dry_run:
+    if imported:
+        say.note(f"Imported {len(found.intakes)} intakes; see them with: supervisor-assets status")
+    elif found.intakes and not dry_run:
         say.note(
             f"Recorded {len(found.intakes)} intakes. The daemon imports them (supervisor-assets up)"
             "; see how far it is with: supervisor-assets status"
