@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hls_server import GROUP, RATE, Live, numbers_of
 
@@ -44,9 +45,10 @@ class Studio:
 
     folder: Path
     worker: Worker = field(default_factory=Worker)
+    changes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.settings = Settings(home=self.folder / "home", **QUICK)  # type: ignore[arg-type]
+        self.settings = Settings(home=self.folder / "home", **QUICK | self.changes)
         self.home = self.settings.open_home()
         self.store = Store(self.home, self.settings)
 

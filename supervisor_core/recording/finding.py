@@ -1,6 +1,7 @@
 """Finds the stream behind an address: a playlist's variant, one long transfer, a plugin's word."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from streamlink import cache
@@ -10,18 +11,22 @@ from streamlink.session.session import Streamlink
 from streamlink.stream.hls.hls import HLSStream
 from streamlink.stream.http import HTTPStream
 
+from supervisor_core.recording.titles import watch
+
 _GENERIC = frozenset({"hls", "http", "dash"})  # they take any address of their form
 
 
 def find(session: Streamlink, kind: str, url: str, order: Mapping[str, Any]) -> Any:
     """The stream that is to be played, of the quality that is wanted; none when it is not live.
 
-    `kind` is that of an address, see `address_of`.
+    `kind` is that of an address, see `address_of`. What a plugin calls the stream is written down.
     """
     if kind == "web":
         plugin = _plugin(session, url, order)
         if plugin is not None:
-            return _of_quality(_streams(plugin), order["quality"])
+            streams = _streams(plugin)
+            _watch_title(plugin, order.get("titles"))
+            return _of_quality(streams, order["quality"])
     if kind != "hls":
         return HTTPStream(session, url)
     variants = HLSStream.parse_variant_playlist(session, url)
@@ -52,6 +57,23 @@ def _streams(plugin: Any) -> Mapping[str, Any]:
         return dict(plugin.streams())
     except NoStreamsError:
         return {}
+
+
+def _watch_title(plugin: Any, path: str | None) -> None:
+    """Has the title written down whenever it is another one, where this plugin tells any."""
+    if not path or not (first := plugin.get_title()):
+        return
+    firsts = iter([first])
+
+    def look() -> str | None:
+        for title in firsts:
+            return str(title)
+        again = type(plugin)(plugin.session, plugin.url)
+        again.streams()
+        title = again.get_title()
+        return str(title) if title else None
+
+    watch(look, Path(path))
 
 
 def _of_quality(streams: Mapping[str, Any], quality: str) -> Any:

@@ -36,6 +36,7 @@ from supervisor_core.recording.segment_file import BREAKS, Closed, Ending, Folde
 from supervisor_core.recording.segmenter import Segmenter
 from supervisor_core.recording.source import Source
 from supervisor_core.recording.source_log import SourceLog
+from supervisor_core.recording.titles import TITLES
 from supervisor_core.recording.watching import Judge
 
 LOG = "source.log"
@@ -188,6 +189,7 @@ class Recorder:
                 turn=self._turn,
                 back_s=self._back_s(),
                 strict=self._tries <= _STRICT_TRIES,
+                titles=self._order.folder / TITLES,
             )
         except Failed as failed:
             if failed.reason is not Reason.CHILD_SPAWN_FAILED or not self._anything:

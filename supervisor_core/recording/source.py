@@ -82,7 +82,8 @@ class Source:
 
     `turn` counts the sources of a recording, which take turns at the proxies. With `back_s` it
     begins so many seconds before the end of the playlist, as far as that reaches; `strict`ly it
-    ends where a piece of the stream can't be fetched, else it leaves it out.
+    ends where a piece of the stream can't be fetched, else it leaves it out. What the stream calls
+    itself goes into the file `titles`.
     """
 
     def __init__(
@@ -93,12 +94,14 @@ class Source:
         turn: int = 0,
         back_s: float | None = None,
         strict: bool = False,
+        titles: Path | None = None,
     ) -> None:
         self.over = False
         self._log = log
         self._process = start(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.pid = self._process.pid
-        send(self._process, order_of(opening, turn) | {"back_s": back_s, "strict": strict})
+        more = {"back_s": back_s, "strict": strict, "titles": str(titles) if titles else None}
+        send(self._process, order_of(opening, turn) | more)
         self._out, self._err = _pipe(self._process.stdout), _pipe(self._process.stderr)
         for pipe in (self._out, self._err):
             os.set_blocking(pipe.fileno(), False)

@@ -15,9 +15,11 @@ from typing import Any
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline.context import Context
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.recording.chapters import Chapter
 from supervisor_core.recording.joining import Joined, join
 from supervisor_core.recording.proof import Shown, validate
 from supervisor_core.recording.segment_file import Ending
+from supervisor_core.recording.titles import TITLES, chapters_of, read
 from supervisor_core.sessions.beginning import folder_of, streams
 from supervisor_core.sessions.listing import listed
 from supervisor_core.states import Recording as State
@@ -92,7 +94,7 @@ def _join(context: Context, session: Session, rows: Sequence[SegmentRow]) -> lis
             join,
             paths,
             into,
-            (),
+            _chapters(context, session, rows),
             context.settings.reserve_bytes,
             limit_s=limit_s,
             scratch=[into],
@@ -102,6 +104,11 @@ def _join(context: Context, session: Session, rows: Sequence[SegmentRow]) -> lis
         if failed.reason in _PASSING:
             raise
         return []
+
+
+def _chapters(context: Context, session: Session, rows: Sequence[SegmentRow]) -> list[Chapter]:
+    spans = [(_begin(row).timestamp(), row.closed.timestamp()) for row in rows]
+    return chapters_of(read(folder_of(context.home, session.intake) / TITLES), spans)
 
 
 def _proven(context: Context, file: RecordedFile, rows: Sequence[SegmentRow]) -> list[RecordedFile]:
@@ -155,8 +162,8 @@ def _single(row: SegmentRow) -> RecordedFile:
 
 
 def _text(joined: Joined) -> str:
-    """How a file was joined, with its segments counted by themselves."""
-    alone = replace(joined, segments=tuple(range(len(joined.segments))))
+    """How a file was joined, with its segments counted by themselves and without titles."""
+    alone = replace(joined, segments=tuple(range(len(joined.segments))), chapters=())
     return json.dumps({name: value for name, value in asdict(alone).items() if name != "path"})
 
 
@@ -165,7 +172,7 @@ def _parse(text: str, path: Path) -> Joined:
         name: tuple(value) if isinstance(value, list) else value
         for name, value in json.loads(text).items()
     }
-    return Joined(path=path, **values | {"chapters": ()})
+    return Joined(path=path, **values)
 
 
 def _keep(context: Context, intake: IntakeKey, files: Iterable[RecordedFile]) -> list[RecordedFile]:

@@ -17,6 +17,7 @@ class House(Plugin):
         name = self.match["name"]
         if name == "off":
             return None
+        self.title = f"Erika spielt {name}"
         if name == "elsewhere":
             self.session.http.get("http://127.0.0.1:9/")
         if name == "command":
