@@ -292,6 +292,7 @@ def test_the_token_is_asked_for_and_nobody_else_knows_it(hanging: Running) -> No
     assert knowing == {hanging.part("webserver").pid}
 
 
+@pytest.mark.campaign
 def test_a_run_whose_code_server_is_another_can_be_stopped(
     hanging: Running, shared_data: Path
 ) -> None:
@@ -309,6 +310,7 @@ def test_a_run_whose_code_server_is_another_can_be_stopped(
         assert until(lambda: not any(works(process) for process in work), STOP_S)
 
 
+@pytest.mark.campaign
 def test_when_it_is_killed_all_ends_with_it_and_verbose_shows_what_dagster_logs(
     hanging: Running, shared_data: Path, tmp_path: Path
 ) -> None:

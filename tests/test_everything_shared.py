@@ -1,8 +1,8 @@
 """Every real file there is goes in, and comes to an end that is either proven or has a reason.
 
-The whole set takes minutes and is the campaign's; here come the damaged files and the medical ones
-with names in their pictures, of a film its first second, and what comes out of those is
-read again for the names.
+First the damaged files and the medical ones with names in their pictures, of a film its first
+second, and what comes out of those is read again for the names; then the whole set, which takes
+minutes.
 """
 
 import json
@@ -24,6 +24,8 @@ from supervisor_core.cleaning.ocr_text import normalise
 from supervisor_core.media.dicom import read_dicom
 from supervisor_core.media.frames import VideoFrames
 from supervisor_core.media.stills import read_still
+
+pytestmark = pytest.mark.campaign
 
 SETS = ("corrupt", "general", "medical", "sports_people")
 EVERY_FRAMES = 10
@@ -168,7 +170,6 @@ def require_no_name(taken: Taken, data: Path, name: str) -> None:
         assert not readable(picture, strings)
 
 
-@pytest.mark.campaign
 @pytest.mark.timeout(SWEEP_LIMIT_S + 60)
 def test_every_file_there_is_comes_to_an_end(tmp_path: Path, shared_data: Path) -> None:
     names = all_names(shared_data, *SETS)

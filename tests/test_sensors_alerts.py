@@ -263,6 +263,7 @@ def stamp(raw: sqlite3.Connection) -> str:
     return str(json.loads(event)["timestamp"])
 
 
+@pytest.mark.campaign
 def test_a_real_daemon_tells_once_over_a_restart_and_what_happened_meanwhile(
     tmp_path: Path, hook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -308,6 +308,7 @@ def test_a_stream_that_is_gone_fails_no_session_that_has_segments(studio: Studio
     assert (session.state, session.reason) == (State.RECORDED, Reason.STREAM_NOT_FOUND)
 
 
+@pytest.mark.campaign
 def test_a_stream_that_goes_away_for_good_lacks_nothing_after_its_end(studio: Studio) -> None:
     with Live(counting(GROUPS * GROUP), step=4, ends=False, stop_at=GROUPS).open() as live:
         configure(studio.home.root, live)
