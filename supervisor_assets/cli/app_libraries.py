@@ -166,7 +166,8 @@ def edit(
         str,
         typer.Argument(
             metavar="FIELD",
-            help="caption, title, tags, rating, quality, domain, nsfw, prompt or prompt_recon.",
+            help="caption, title, tags, collections, rating, quality, domain, nsfw, prompt"
+            " or prompt_recon.",
         ),
     ],
     value: Annotated[

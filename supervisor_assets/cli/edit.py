@@ -15,7 +15,7 @@ from supervisor_core.store import fields, prompts, tags
 from supervisor_core.store.database import Connection
 from supervisor_core.store.fields import Field
 from supervisor_core.store.prompts import Origin, StoredPrompt
-from supervisor_core.store.tags import HUMAN, Rating, Tag
+from supervisor_core.store.tags import HUMAN, Rating
 
 _WHO = "cli"
 _TEXT_MAX = 4000
@@ -126,6 +126,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "caption": _text,
     "title": _title,
     "tags": _names,
+    "collections": _names,
     "rating": _stars,
     "quality": _share(100),
     "domain": _word("anime", "photo", "illustration", "3d_render", "screenshot", "adult", "other"),
@@ -137,9 +138,11 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
 
 def _tag(connection: Connection, media: MediaKey, names: Any, now: Any) -> None:
     """A person's tags are raw tags too: they are brought into order before new media are."""
-    parts = [name.rpartition(":") for name in names]
-    found = [Tag(name.strip(), space.strip()) for space, _, name in parts]
-    tags.put(connection, media, found, HUMAN, now)
+    tags.put(connection, media, map(tags.tag_of, names), HUMAN, now)
+
+
+def _sort(connection: Connection, media: MediaKey, names: Any, now: Any) -> None:
+    tags.sort_into(connection, media, names, HUMAN, now)
 
 
 def _rate(connection: Connection, media: MediaKey, stars: Any, now: Any) -> None:
@@ -155,6 +158,7 @@ def _prompt(connection: Connection, media: MediaKey, text: Any, now: Any) -> Non
 
 _ALSO: Mapping[str, Callable[[Connection, MediaKey, Any, Any], None]] = {
     "tags": _tag,
+    "collections": _sort,
     "rating": _rate,
     "prompt": _prompt,
 }

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from supervisor_core.enrichment import exif_texts
+from supervisor_core.enrichment import exif_texts, xmp
 from supervisor_core.enrichment.prompt import Flaw
 from supervisor_core.media.files import open_regular
 from supervisor_core.reasons import Failed, Reason
@@ -43,12 +43,17 @@ _Read = Callable[[int, int], bytes]
 
 
 class Texts(dict[str, str]):
-    """Texts by the name they have in the file; `flaw` tells why some of them may be missing."""
+    """Texts by the name they have in the file; `flaw` tells why some of them may be missing.
+
+    `keywords` and `stars` are those that people gave the picture, see `xmp`.
+    """
 
     flaw: Flaw | None = None
 
     def __init__(self) -> None:
         super().__init__()
+        self.keywords: tuple[str, ...] = ()
+        self.stars: int | None = None
         self._bytes = 0
 
     def take(self, name: str, text: str) -> None:
@@ -226,6 +231,8 @@ def _take_exif(data: bytes, texts: Texts) -> None:
 
 
 def _take_xmp(text: str, texts: Texts) -> None:
+    texts.keywords = texts.keywords or xmp.keywords_in(text)
+    texts.stars = xmp.stars_in(text) if texts.stars is None else texts.stars
     found = _XMP_COMMENT.search(text)
     if found:
         texts.take(USER_COMMENT, html.unescape(found[1] or found[2] or ""))

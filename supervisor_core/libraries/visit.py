@@ -45,7 +45,8 @@ class Exif:
 class Glimpse:
     """What a still looks like and says of itself; its small picture lies where it was ordered.
 
-    `hashes`, `mirror` and `quality` are PDQ's. `seconds` is how long reading it whole has taken.
+    `hashes`, `mirror` and `quality` are PDQ's, `keywords` and `stars` those that people gave it.
+    `seconds` is how long reading it whole has taken.
     """
 
     hashes: bytes
@@ -54,3 +55,5 @@ class Glimpse:
     exif: Exif
     prompt: Prompt | None
     seconds: float
+    keywords: tuple[str, ...] = ()
+    stars: int | None = None

@@ -124,9 +124,15 @@ def _looked_at(
             picture = shrink(image, order.side)
     found = fingerprint_of(picture.luma)
     picture.write(order.small, order.side)
-    prompt = prompt_in(texts_in(content)).prompt
-    return (
-        digest,
-        info,
-        Glimpse(found.hash, found.mirror, found.quality, exif, prompt, seconds),
+    texts = texts_in(content)
+    glimpse = Glimpse(
+        hashes=found.hash,
+        mirror=found.mirror,
+        quality=found.quality,
+        exif=exif,
+        prompt=prompt_in(texts).prompt,
+        keywords=texts.keywords,
+        stars=texts.stars,
+        seconds=seconds,
     )
+    return digest, info, glimpse

@@ -22,7 +22,15 @@ from supervisor_core.pipeline.visiting import Copier, Linker, Visitor, together
 from supervisor_core.reasons import Failed
 from supervisor_core.states import Arrival as State
 from supervisor_core.states import Cleaning
-from supervisor_core.store import Connection, exif, fingerprints, integrity, libraries, prompts
+from supervisor_core.store import (
+    Connection,
+    exif,
+    fingerprints,
+    integrity,
+    libraries,
+    prompts,
+    tags,
+)
 from supervisor_core.store import media as media_table
 from supervisor_core.store.arrivals import Arrival
 from supervisor_core.store.attempts import Attempt
@@ -31,6 +39,7 @@ from supervisor_core.store.integrity import Integrity
 from supervisor_core.store.libraries import Event, Outcome
 from supervisor_core.store.media import Media
 from supervisor_core.store.prompts import StoredPrompt
+from supervisor_core.store.tags import Rating
 
 _EVENTS = {
     State.IMPORTED: Event.IMPORTED,
@@ -179,3 +188,8 @@ def _keep(connection: Connection, told: Mapping[MediaKey, _Told], who: str, now:
     read = [StoredPrompt.read(key, one.prompt) for key, one in glimpses.items() if one.prompt]
     prompts.put(connection, read, who, now)
     exif.put(connection, {key: one.exif for key, one in glimpses.items()})
+    words = {key: map(tags.tag_of, one.keywords) for key, one in glimpses.items() if one.keywords}
+    tags.put_all(connection, words, tags.FILE, now)
+    for key, one in glimpses.items():
+        if one.stars is not None:
+            tags.rate(connection, key, Rating(one.stars, tags.FILE), now)

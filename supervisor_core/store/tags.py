@@ -55,6 +55,12 @@ class Rating:
     locked: bool = False
 
 
+def tag_of(word: str) -> Tag:
+    """The tag that people write as `name` or `namespace:name`."""
+    space, _, name = word.rpartition(":")
+    return Tag(name.strip(), space.strip()) if name.strip() else Tag(word)
+
+
 def of(connection: Connection, media: Iterable[str]) -> dict[MediaKey, list[Tag]]:
     """The tags of these media from all sources, sorted; media without any are left out."""
     sql = f"""SELECT tag.* FROM tag JOIN {ROWS} USING (media)
@@ -101,10 +107,12 @@ def put_all(
 
 def forget(connection: Connection, media: Iterable[str]) -> None:
     """Removes what files said of these media: they are cleaned now."""
-    connection.execute(
-        f"DELETE FROM tag WHERE source = ? AND media IN (SELECT media FROM {ROWS})",  # noqa: S608
-        [FILE, *keys("media", media)],
-    )
+    values = [FILE, *keys("media", media)]
+    for table in ("tag", "rating"):
+        connection.execute(
+            f"DELETE FROM {table} WHERE source = ? AND media IN (SELECT media FROM {ROWS})",  # noqa: S608
+            values,
+        )
 
 
 def collect(
@@ -118,6 +126,17 @@ def collect(
         if one not in members
     ]
     insert(connection, "collection_member", _MEMBER, rows)
+
+
+def sort_into(
+    connection: Connection, media: MediaKey, names: Iterable[str], source: str, now: datetime
+) -> None:
+    """Has a media be in these collections and in no other, as far as this source says."""
+    connection.execute(
+        "DELETE FROM collection_member WHERE media = ? AND source = ?", [media, source]
+    )
+    for name in names:
+        collect(connection, [media], name, source, now)
 
 
 def members_of(connection: Connection, collection: str) -> set[MediaKey]:
