@@ -17,9 +17,11 @@ demo: setup
 dev: setup
 	$(BIN)/supervisor-assets up
 
-# The tests of one file stay together and in order; files are shared out among the cores.
+# The tests of one file stay together and in order; files are shared out among the cores, and one
+# more than there are cores is at work, since many wait for processes that they have started.
+WORKERS ?= $(shell n=$$(($$(nproc) + 1)); echo $$((n < 4 ? n : 4)))
 test: setup
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .
