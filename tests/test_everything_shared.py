@@ -25,8 +25,6 @@ from supervisor_core.media.dicom import read_dicom
 from supervisor_core.media.frames import VideoFrames
 from supervisor_core.media.stills import read_still
 
-pytestmark = pytest.mark.campaign
-
 SETS = ("corrupt", "general", "medical", "sports_people")
 EVERY_FRAMES = 10
 TAKING_LIMIT_S = 500
@@ -88,7 +86,7 @@ def all_names(data: Path, *folders: str) -> list[str]:
     return sorted(str(path.relative_to(data)) for path in paths)
 
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.campaign, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
