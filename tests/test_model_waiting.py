@@ -39,7 +39,8 @@ def test_a_silent_server_is_told_of(ear: Ear) -> None:
 
 
 def test_it_ends_with_the_wait(ear: Ear) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with waiting.noted("something"):
         assert ear.heard.wait(10)
-    assert threading.active_count() == before
+        assert set(threading.enumerate()) - before
+    assert not set(threading.enumerate()) - before

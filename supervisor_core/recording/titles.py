@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 
 from supervisor_core.recording.chapters import Chapter
@@ -81,12 +82,12 @@ def _lines(path: Path) -> Iterator[Title]:
 def chapters_of(titles: Sequence[Title], spans: Sequence[tuple[float, float]]) -> list[Chapter]:
     """Where titles begin in segments of which each was recorded from one moment to another.
 
-    A title that the stream bore before the first segment begins with it; one that changed while
-    nothing was recorded begins with what came after.
+    The first title that was found is that of the beginning: the stream bore it before anybody
+    asked. One that changed while nothing was recorded begins with what came after.
     """
     found: dict[tuple[int, float], str] = {}
-    for one in titles:
-        place = _place(one.since_s, spans)
+    for number, one in enumerate(titles):
+        place = _place(one.since_s if number else -inf, spans)
         if place is not None:
             found[place] = one.title
     return [Chapter(number, title, offset_s) for (number, offset_s), title in found.items()]
