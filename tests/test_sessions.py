@@ -94,7 +94,7 @@ def roll_over(studio: Studio, key: IntakeKey) -> list[int]:
 def test_the_next_session_goes_on_where_the_last_one_ended(studio: Studio) -> None:
     """Meanwhile the playlist goes on by more than a player would reach back."""
     with Live(counting(30 * GROUP), step=0, published=3).open() as live:
-        configure(studio.home.root, live, session_s=1.0)
+        configure(studio.home.root, live, session_s=4.0)
         first = studio.begin()
         live.step = 1
         numbers = roll_over(studio, first)
