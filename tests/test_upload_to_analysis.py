@@ -44,6 +44,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OllamaServer]:
         yield server
 
 
+@pytest.mark.campaign
 def test_an_upload_becomes_an_analysis_with_evidence_though_the_model_is_away_at_first(
     home: Home, server: OllamaServer, bucket: Any, shared_data: Path, tmp_path: Path
 ) -> None:
