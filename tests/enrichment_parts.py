@@ -15,8 +15,11 @@ from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.pipeline.enriching import EnrichReport, Order
 from supervisor_core.pipeline.tools import Tools
-from supervisor_core.store import enrichments, work
+from supervisor_core.store import enrichments, prompts, tags, work
 from supervisor_core.store.enrichments import Enrichment
+from supervisor_core.store.prompts import StoredPrompt
+from supervisor_core.store.rows import fetch
+from supervisor_core.store.tags import Tag
 from supervisor_core.store.work import Task
 
 MODEL, EMBED_MODEL = "qwen2.5vl:7b", "nomic-embed-text:latest"
@@ -110,3 +113,16 @@ def server() -> Iterator[OllamaServer]:
 @pytest.fixture
 def house(tmp_path: Path, server: OllamaServer) -> House:
     return shelf(tmp_path, server.url)
+
+
+def know(house: House, media: str, prompt: str = "a boat", *names: str) -> None:
+    """What the file of a media would have said."""
+    with house.store.write() as connection:
+        now = house.store.now()
+        prompts.put(connection, [StoredPrompt(MediaKey(media), prompt)], "test", now)
+        tags.put(connection, MediaKey(media), [Tag(name) for name in names], "file", now)
+
+
+def rows(house: House, sql: str) -> list[dict[str, Any]]:
+    with house.store.read() as connection:
+        return fetch(connection, sql)

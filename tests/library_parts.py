@@ -16,10 +16,12 @@ from supervisor_core.keys import IntakeKey
 from supervisor_core.libraries.roots import Root, enter_root, load_roots, roots_file
 from supervisor_core.libraries.scanning import Report, Wish, scan
 from supervisor_core.libraries.visit import Order
+from supervisor_core.pipeline import places
 from supervisor_core.pipeline.child import Examined, visit_files
 from supervisor_core.pipeline.tools import Tools
-from supervisor_core.reasons import Failed
-from supervisor_core.store import libraries
+from supervisor_core.reasons import Failed, Reason
+from supervisor_core.states import Arrival
+from supervisor_core.store import gate, libraries
 
 State = dict[str, tuple[int, int, int, str]]
 
@@ -116,3 +118,18 @@ def counts(report: Report) -> dict[str, int]:
     """What a scan has counted, without what is none."""
     names = ("new", "changed", "moved", "missing", "back", "unchanged")
     return {name: getattr(report.scan, name) for name in names if getattr(report.scan, name)}
+
+
+def states(shelf: Shelf, key: IntakeKey) -> list[tuple[Arrival, Reason | None]]:
+    return [(item.arrival, item.reason) for item in shelf.house.pipeline.summary(key).items]
+
+
+def links(shelf: Shelf) -> dict[str, Path]:
+    raw = shelf.house.home.raw
+    return {path.stem: path.readlink() for path in raw.rglob("*.*") if path.is_symlink()}
+
+
+def readable(shelf: Shelf, key: IntakeKey) -> list[Path]:
+    with shelf.house.store.read() as connection:
+        found = gate.readable_of(connection, key)
+    return [places.readable_file(shelf.house.home, one) for one in found]

@@ -20,7 +20,7 @@ from supervisor_core.reasons import Failed, Reason
 from supervisor_core.sessions.account import account_of
 from supervisor_core.sessions.beginning import begin, streams
 from supervisor_core.sessions.stuck import SILENT_S, Found, due, interrupt, look, why_stuck
-from supervisor_core.states import Arrival, Cleaning
+from supervisor_core.states import Arrival
 from supervisor_core.states import Recording as State
 from supervisor_core.store import arrivals, recordings, segments
 from supervisor_core.store.owners import this_process
@@ -395,67 +395,3 @@ def test_a_stopped_process_is_ended_and_its_session_is_not_complete(studio: Stud
     assert studio.session(key).state is State.INTERRUPTED
     (found,) = look(studio.store, studio.home)
     assert due([found.session], {}, studio.store.now() + timedelta(minutes=1))
-
-
-@pytest.fixture
-def finished(studio: Studio) -> IntakeKey:
-    """A session of a stream that shows nobody, handed over and imported."""
-    (studio.home.root / "profiles").mkdir()
-    (studio.home.root / "profiles" / "open.toml").write_text('mask = "none"\n', "utf-8")
-    with Live(counting(GROUPS * GROUP), step=4).open() as live:
-        configure(studio.home.root, live, profile="open")
-        return finish(studio)
-
-
-def finish(studio: Studio) -> IntakeKey:
-    key, work = studio.begin(), studio.pipeline()
-    for step in (work.record, work.join_recording, work.validate_recording):
-        step(key)
-    work.hand_over_recording(key)
-    work.import_items(key)
-    work.mask(key, Cleaning.FRAME_LEVEL)
-    return key
-
-
-def test_what_may_be_read_gets_into_the_library_and_nothing_else(
-    studio: Studio, finished: IntakeKey
-) -> None:
-    work, root = studio.pipeline(), studio.home.root / "library"
-    assert [one.intake for one in work.unexported_recordings()] == [finished]
-    (file,) = work.export_recording(finished).files
-    assert file.episode
-    assert (root / file.episode).parts[-3:-1] == (STREAM, f"Season {file.started:%Y-%m}")
-    assert not work.unexported_recordings()
-    assert work.export_recording(finished).files == [file]
-    with studio.store.write() as connection:
-        connection.execute("UPDATE media SET review = 'held'")
-    assert work.unexported_recordings()
-    assert not work.export_recording(finished).files
-    assert not list(root.rglob("*.mp4"))
-    assert not work.unexported_recordings()
-
-
-def test_nothing_that_is_not_verified_gets_into_the_library(
-    studio: Studio, finished: IntakeKey
-) -> None:
-    with studio.store.write() as connection:
-        connection.execute("UPDATE media SET cleaning = 'waiting'")
-    work = studio.pipeline()
-    assert not work.unexported_recordings()
-    assert not work.export_recording(finished).files
-    assert not (studio.home.root / "library").exists()
-
-
-def test_the_library_keeps_as_many_as_the_stream_says(studio: Studio, finished: IntakeKey) -> None:
-    with Live(counting(2 * GROUPS * GROUP), step=8).open() as live:
-        configure(studio.home.root, live, profile="open", keep="{ count = 1 }")
-        second = finish(studio)
-        work = studio.pipeline()
-        work.export_recording(finished)
-        assert work.export_recording(second).discarded == 1
-        assert work.tidy_library() == 0
-    (left,) = (studio.home.root / "library").rglob("*.mp4")
-    with studio.store.read() as connection:
-        (file,) = segments.files_of(connection, second)
-    assert left.name in str(file.episode)
-    assert list(studio.home.trash.rglob("*.mp4"))
