@@ -37,13 +37,9 @@ from supervisor_core.store import (
     arrivals,
     attempts,
     audit,
-    enrichments,
-    exif,
     identifiers,
     names,
     objects,
-    prompts,
-    tags,
 )
 from supervisor_core.store import media as media_table
 from supervisor_core.store.arrivals import Arrival, Intake
@@ -51,6 +47,7 @@ from supervisor_core.store.attempts import Attempt, Outcome, Step
 from supervisor_core.store.audit import Deed
 from supervisor_core.store.lock import hold_file
 from supervisor_core.store.media import Media
+from supervisor_core.store.taking_back import take_back
 
 GROUP = 64
 Change = tuple[Arrival, Arrival]
@@ -255,10 +252,7 @@ class Import:
         if open_:
             keys = [one.media for one in open_]
             media_table.save(connection, [one.sent_back() for one in open_], now)
-            prompts.forget(connection, keys)
-            exif.forget(connection, keys)
-            tags.forget(connection, keys)
-            enrichments.forget(connection, keys)
+            take_back(connection, keys)
             for key in keys:
                 places.thumbnail(self._context.home, key).unlink(missing_ok=True)
 

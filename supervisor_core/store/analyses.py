@@ -205,5 +205,13 @@ def given_tasks(tasks: Mapping[str, str]) -> list[str]:
     return given({"profile": "VARCHAR", "task": "VARCHAR"}, pairs)
 
 
+def forget(connection: Connection, media: Iterable[str]) -> None:
+    """Removes what models have said of these media, whichever file of them they were shown."""
+    connection.execute(
+        f"DELETE FROM analysis WHERE media IN (SELECT media FROM {ROWS})",  # noqa: S608
+        keys("media", media),
+    )
+
+
 def _analysis(row: dict[str, object]) -> Analysis:
     return Analysis(**row | {"state": Work(str(row["state"]))})  # type: ignore[arg-type]

@@ -127,7 +127,7 @@ def put(connection: Connection, rows: Iterable[StoredFingerprint]) -> None:
     new = [one for one in wanted.values() if known.get(one.media) != (one.output, one.version)]
     if not new:
         return
-    _drop(connection, [one.media for one in new])
+    forget(connection, [one.media for one in new])
     found = connection.execute("SELECT coalesce(max(number), 0) FROM fingerprint").fetchone()
     first = (int(found[0]) if found else 0) + 1
     connection.execute(
@@ -221,19 +221,19 @@ def all_pairs(connection: Connection) -> list[Pair]:
     return list(map(_pair, fetch(connection, sql)))
 
 
-def _versions(connection: Connection, media: Iterable[str]) -> dict[MediaKey, tuple[str, str]]:
-    sql = f"SELECT media, output, version FROM fingerprint JOIN {ROWS} USING (media)"  # noqa: S608
-    rows = connection.execute(sql, keys("media", media)).fetchall()
-    return {MediaKey(row[0]): (row[1], row[2]) for row in rows}
-
-
-def _drop(connection: Connection, media: Sequence[str]) -> None:
-    """Forgets what these looked like, and what was found by that."""
+def forget(connection: Connection, media: Sequence[str]) -> None:
+    """Removes what these looked like, and what was found by that."""
     for table, column in (("fingerprint", "media"), ("near_pair", "media"), ("near_pair", "other")):
         connection.execute(
             f"DELETE FROM {table} WHERE {column} IN (SELECT media FROM {ROWS})",  # noqa: S608
             keys("media", media),
         )
+
+
+def _versions(connection: Connection, media: Iterable[str]) -> dict[MediaKey, tuple[str, str]]:
+    sql = f"SELECT media, output, version FROM fingerprint JOIN {ROWS} USING (media)"  # noqa: S608
+    rows = connection.execute(sql, keys("media", media)).fetchall()
+    return {MediaKey(row[0]): (row[1], row[2]) for row in rows}
 
 
 def _row(one: StoredFingerprint, number: int) -> dict[str, object]:
