@@ -13,6 +13,7 @@ from supervisor_assets.cli.app_looks import looks
 from supervisor_assets.cli.app_records import records
 from supervisor_assets.cli.codes import MEANING
 from supervisor_assets.cli.edge import edge
+from supervisor_assets.cli.options import Json
 from supervisor_core.keys import Retried
 
 _CODES = ", ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items())
@@ -43,8 +44,6 @@ CLEANED_NOTHING: dict[str, object] = {
     "sha256": None,
     "attempts": [],
 }
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
 
 
 def run() -> None:

@@ -5,13 +5,12 @@ from typing import Annotated
 import typer
 
 from supervisor_assets.cli.edge import edge
+from supervisor_assets.cli.options import Json
 
 care = typer.Typer()
 
 # What `missing --json` prints when nothing came of it.
 MISSING_NOTHING: dict[str, object] = {"files": [], "media": [], "applied": False}
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
 
 
 @care.command()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from supervisor_assets.cli.edge import edge
+from supervisor_assets.cli.options import Json
 
 libraries = typer.Typer()
 
@@ -31,8 +32,6 @@ SCANNED_NOTHING: dict[str, object] = {
     "intakes": 0,
     "imported": False,
 }
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
 
 
 @libraries.command()

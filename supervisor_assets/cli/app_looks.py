@@ -5,10 +5,9 @@ from typing import Annotated
 import typer
 
 from supervisor_assets.cli.edge import edge
+from supervisor_assets.cli.options import Json
 
 looks = typer.Typer()
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
 
 
 @looks.command()

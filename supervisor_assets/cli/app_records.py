@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from supervisor_assets.cli.edge import edge
+from supervisor_assets.cli.options import Json
 
 records = typer.Typer()
 
@@ -19,8 +20,6 @@ RECORDED_NOTHING: dict[str, object] = {"ended": None, "sources": 0, "segments": 
 
 # What `recordings cleanup --json` prints when nothing came of it.
 CLEANED_UP_NOTHING: dict[str, object] = {"orphans": [], "moved": 0}
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
 
 
 @records.command()
