@@ -1,5 +1,6 @@
 """A clip is found in the film it was cut from, however it was encoded anew, and in no other."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,23 @@ def test_a_fixed_camera_is_found_but_not_for_certain() -> None:
     assert found is not None
     assert found.distance == 0
     assert not found.certain
+
+
+def test_long_films_that_all_look_alike_are_compared_within_bounds() -> None:
+    """Two hours of a fixed camera: all pairs of samples would take gigabytes."""
+    count = 8 * 3600
+    hashes = np.tile(np.random.default_rng(1).integers(0, 256, 32, dtype=np.uint8), (count, 1))
+    times_s = np.arange(count, dtype=np.float32) / 4
+    film = VideoFingerprint(times_s, hashes, np.full(count, 90, np.uint8))
+    tracemalloc.start()
+    try:
+        found = find_clip(film, film)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found is not None
+    assert (found.matched, found.distance) == (1.0, 0.0)
+    assert peak_bytes < 500e6
 
 
 def test_a_film_is_found_in_itself_at_its_beginning(film: VideoFingerprint) -> None:

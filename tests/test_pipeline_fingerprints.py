@@ -1,12 +1,15 @@
 """Integrity and fingerprints of real files, from the inbox to what the store says of them."""
 
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from look_parts import Gallery, film
+from media_builders import write_video
 from picture_builders import cropped, painted, scaled
 from pipeline_parts import tries
 from store_builders import NOON
@@ -15,6 +18,7 @@ from supervisor_core.deadline import Worker
 from supervisor_core.enrichment import child
 from supervisor_core.media.links import link
 from supervisor_core.media.policy import load_profile
+from supervisor_core.pipeline import comparing
 from supervisor_core.pipeline.checking import check_integrity, soundness
 from supervisor_core.pipeline.fingerprinting import take_fingerprints
 from supervisor_core.reasons import Failed, Reason
@@ -210,6 +214,29 @@ def test_a_fingerprint_of_another_file_gives_way_and_its_pairs_are_gone(gallery:
     report = look(gallery, second)
     assert (report.taken, report.pairs) == (1, 0)
     assert pairs_of(gallery, twin) == []
+
+
+def crash(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_comparison_that_crashes_costs_nothing_that_was_found_before(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_at(gallery, film(4.0))
+    look(gallery, gallery.hang(painted(3)))
+    write_video(gallery.place("again.mkv"), film(4.0), rate=10)
+    cv2.imwrite(str(gallery.place("again.jpg")), painted(3))
+    key = gallery.take_in("again.mkv", "again.jpg")
+    with monkeypatch.context() as patch, Worker() as worker:
+        patch.setattr(comparing, "clips_among", crash)
+        gallery.worker = worker
+        with pytest.raises(Failed) as caught:
+            look(gallery, key)
+    assert caught.value.reason is Reason.WORKER_CRASHED
+    kinds = [pair.kind for media in gallery.media(key) for pair in pairs_of(gallery, media)]
+    assert kinds == [Likeness.STILL]
+    assert look(gallery, key).pairs == 1
 
 
 def test_what_does_not_pass_the_gate_is_neither_read_nor_looked_at(gallery: Gallery) -> None:

@@ -2,8 +2,9 @@
 
 Both are sampled at steps of their own, so their samples do not fall on the same frames: at the
 right offset each sample of the clip lies within half a step of one of the film, and looks like it.
-Every pair of samples that look alike votes for an offset; the offsets with the most votes are then
-measured, and the one at which clip and film differ least is taken.
+Every pair of samples that look alike votes for an offset (of long videos only some samples do); the
+offsets with the most votes are then measured over the whole clip, and the one at which clip and
+film differ least is taken.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from supervisor_core.enrichment.near import columns_of, distances
+from supervisor_core.enrichment.near import apart, columns_of, distances
 from supervisor_core.enrichment.pdq import HASH_BITS, QUALITY_MIN
 from supervisor_core.enrichment.video_pdq import STEP_S, VideoFingerprint
 
@@ -24,13 +25,15 @@ _ALIKE_MAX = 72
 _SAMPLES_MIN = 4
 _PROBES = 12
 _OFFSETS_TRIED = 64
+# So many pairs of samples may vote, which takes 128 MB where all look alike: two films of two hours
+# have a hundred times as many.
+_PAIRS_VOTING = 8_000_000
+_VOTERS_MIN = 64
 # Samples do not fall on the very first and last frames.
 SLACK_S = 0.75
 # Where another offset is this near to the best (mean of bits), nobody can tell which it is.
 _SURE_BITS = 4.0
 _ELSEWHERE_S = 2.0
-
-_Table = npt.NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,7 @@ def find_clip(clip: VideoFingerprint, film: VideoFingerprint) -> Found | None:
     clip = _usable(clip)
     if len(clip) < _SAMPLES_MIN or len(film) == 0 or length_s(clip) < CLIP_MIN_S:
         return None
-    columns = columns_of(film.hashes)
-    table = np.stack([distances(columns, one.tobytes()) for one in clip.hashes])
-    tried = [_measured(offset, clip, film, table) for offset in _offsets(clip, film, table)]
+    tried = [_measured(offset, clip, film) for offset in _offsets(clip, film)]
     likely = [one for one in tried if one.matched >= MATCHED_MIN]
     if not likely:
         return None
@@ -81,7 +82,7 @@ class ClipFinder:
         clip = _usable(clip)
         if not len(clip):
             return {}
-        chosen = np.unique(np.linspace(0, len(clip) - 1, _PROBES).astype(int))
+        chosen = _spread(len(clip), _PROBES)
         hits = np.zeros(len(self._keys), int)
         for one in clip.hashes[chosen]:
             near = distances(self._columns, one.tobytes()) <= _ALIKE_MAX
@@ -106,12 +107,14 @@ def length_s(video: VideoFingerprint) -> float:
     return float(video.times_s[-1] - video.times_s[0]) if len(video) else 0.0
 
 
-def _offsets(
-    clip: VideoFingerprint, film: VideoFingerprint, table: _Table
-) -> npt.NDArray[np.float64]:
+def _offsets(clip: VideoFingerprint, film: VideoFingerprint) -> npt.NDArray[np.float64]:
     """The offsets, a quarter of a second apart, that most pairs of alike samples vote for."""
-    rows, columns = np.nonzero(table <= _ALIKE_MAX)
-    votes = np.round((film.times_s[columns] - clip.times_s[rows]) * 4).astype(int)
+    voters = _spread(len(clip), max(_VOTERS_MIN, _PAIRS_VOTING // len(film)))
+    columns = columns_of(film.hashes)
+    table = np.stack([distances(columns, one.tobytes()) for one in clip.hashes[voters]])
+    rows, alike = np.nonzero(table <= _ALIKE_MAX)
+    begins = film.times_s[alike] - clip.times_s[voters][rows]
+    votes = np.round(begins * 4).astype(int)
     offsets, counts = np.unique(votes, return_counts=True)
     last = length_s(film) - length_s(clip) + SLACK_S
     inside = (offsets >= -4 * SLACK_S) & (offsets <= 4 * last)
@@ -130,18 +133,20 @@ def _shifted(
     return np.where(offsets[places] == offsets + shift, counts[places], 0)
 
 
-def _measured(
-    offset: float, clip: VideoFingerprint, film: VideoFingerprint, table: _Table
-) -> Found:
+def _spread(count: int, at_most: int) -> npt.NDArray[np.int_]:
+    """Numbers from 0 below `count`, evenly spread where there are more than `at_most`."""
+    return np.unique(np.linspace(0, count - 1, min(count, at_most)).astype(int))
+
+
+def _measured(offset: float, clip: VideoFingerprint, film: VideoFingerprint) -> Found:
     wanted = clip.times_s + offset
     right = np.clip(np.searchsorted(film.times_s, wanted), 0, len(film) - 1)
     left = np.maximum(right - 1, 0)
-    rows = np.arange(len(clip))
     gaps = np.stack([np.abs(film.times_s[side] - wanted) for side in (left, right)])
-    bits = np.stack([table[rows, side] for side in (left, right)]).astype(np.float64)
+    bits = np.stack([apart(clip.hashes, film.hashes[side]) for side in (left, right)])
     # Only samples of about the same moment are compared, the more alike of the two; where there is
     # none, the frames are as far apart as any two.
-    bits[gaps > STEP_S] = HASH_BITS / 2
-    best = np.minimum(bits.min(axis=0), HASH_BITS / 2)
+    nearer = np.where(gaps > STEP_S, HASH_BITS / 2, bits).min(axis=0)
+    best = np.minimum(nearer, HASH_BITS / 2)
     matched = float((best <= _ALIKE_MAX).mean())
     return Found(float(offset), matched, float(best.mean()), certain=False)

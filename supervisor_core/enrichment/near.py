@@ -116,5 +116,12 @@ def distances(columns: _Words, hash_: bytes) -> npt.NDArray[np.uint16]:
     return np.asarray(np.add(first + second, third + fourth, dtype=np.uint16))
 
 
+def apart(some: npt.NDArray[np.uint8], others: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
+    """How many bits of each hash (n, 32) differ from the other one in its row."""
+    pairs = (np.ascontiguousarray(one).view(np.uint64) for one in (some, others))
+    bits = np.bitwise_count(np.bitwise_xor(*pairs))
+    return np.asarray(bits.sum(axis=1, dtype=np.uint16))
+
+
 def _words(hash_: bytes) -> _Words:
     return np.frombuffer(hash_, np.uint64)

@@ -6,6 +6,7 @@ from pathlib import Path
 from supervisor_core.enrichment import child
 from supervisor_core.enrichment.child import Taken
 from supervisor_core.keys import IntakeKey
+from supervisor_core.pipeline.comparing import compare
 from supervisor_core.pipeline.context import Context, Progress
 from supervisor_core.pipeline.each import (
     AGAIN,
@@ -46,9 +47,6 @@ def take_fingerprints(context: Context, intake: IntakeKey) -> FingerprintReport:
     missing = [one for one in files if made_of.get(one.media) != one.sha256]
     doing = _Taking(context)
     tally = work_through(context, intake, missing, doing)
-    # NumPy is needed from here on alone.
-    from supervisor_core.pipeline.comparing import compare
-
     pairs = compare(context, [one.media for one in files])
     return tally.report(
         FingerprintReport,
