@@ -1,7 +1,8 @@
 """What it costs to organise the work, beside bare assets of the same shape, through a real daemon.
 
 Nothing looks at a picture here (`cast.py`), so what is left is Dagster, the store, the files and
-the killable child. Also: how long a dropped file waits until its run has started.
+the killable child. Also: how long a dropped file waits until its run has started, and whether the
+daemon's memory grows with the intakes that it has seen.
 """
 
 import argparse
@@ -38,7 +39,8 @@ class Row:
 
     `one_s` is from a run's request to its end, `run_s` from its start to its end. `many_cpu_s` is
     the processor's time of the daemon and all that it started, for each of many intakes: unlike the
-    others, it hardly depends on how busy the machine is.
+    others, it hardly depends on how busy the machine is. `memory_mb` is what the daemon and its
+    code server have for themselves after each round of them, when no run is under way.
     """
 
     location: str
@@ -50,6 +52,7 @@ class Row:
     many_cpu_s: float
     stills_run_s: float
     start_s: list[float]
+    memory_mb: list[float]
 
     @property
     def per_still_ms(self) -> float:
@@ -81,6 +84,12 @@ class Bench:
         """The processor's time of the daemon and everything that came from it so far."""
         family = [self._process, *self._process.children(recursive=True)]
         return sum(sum(one.cpu_times()[:4]) for one in family)
+
+    def memory_mb(self, before_s: float) -> float:
+        """What the daemon and those of its children that began before then share with nobody."""
+        family = [self._process, *self._process.children(recursive=True)]
+        old = [one for one in family if one.create_time() < before_s]
+        return sum(one.memory_full_info().uss for one in old) / 1e6
 
     def _wait(self, before: int, count: int) -> list[dg.RunRecord]:
         limit_s = LIMIT_S + LIMIT_EACH_S * count
@@ -118,6 +127,7 @@ class Measurement:
         self._crowd: list[dg.RunRecord] = []
         self._crowd_s = 0.0
         self._crowd_cpu_s = 0.0
+        self._memory_mb: list[float] = []
         self._stills_run_s = 0.0
         bench.drop("warm", 1, ".mp4")
 
@@ -131,12 +141,13 @@ class Measurement:
 
     def drop_many(self, number: int, count: int) -> None:
         """Many files at once, each an intake."""
-        cpu_s = self._bench.cpu_s()
+        cpu_s, began_s = self._bench.cpu_s(), time.time()
         crowd = self._bench.drop(f"many{number}", count, ".mp4")
         self._crowd_cpu_s += self._bench.cpu_s() - cpu_s
         begun_s = min(record.start_time or 0.0 for record in crowd)
         self._crowd_s += max(record.end_time or 0.0 for record in crowd) - begun_s
         self._crowd += crowd
+        self._memory_mb.append(self._bench.memory_mb(began_s))
 
     def drop_stills(self) -> None:
         """One batch."""
@@ -156,6 +167,7 @@ class Measurement:
             many_cpu_s=self._crowd_cpu_s / many,
             stills_run_s=self._stills_run_s,
             start_s=sorted(self._starts),
+            memory_mb=self._memory_mb,
         )
 
 
@@ -224,6 +236,9 @@ def show(ours: Row, bare: Row) -> None:
     middle, last = statistics.median(ours.start_s), ours.start_s[-1]
     table.add_row("dropped to started, p50 (s)", f"{middle:.1f}", "", "", "<= 6")
     table.add_row("dropped to started, slowest (s)", f"{last:.1f}", "", "", "")
+    for name, place in (("first", 0), ("last", -1)):
+        cells = (f"{row.memory_mb[place]:.0f}" for row in (ours, bare))
+        table.add_row(f"memory after the {name} round (MB)", *cells, "", "")
     Console().print(table)
 
 
@@ -231,7 +246,7 @@ def main() -> None:
     """Measures both locations in turns."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--singles", type=int, default=10)
-    parser.add_argument("--many", type=int, default=100)
+    parser.add_argument("--many", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5, help="in which the many are dropped")
     options = parser.parse_args()
     ours, bare = measure(options.singles, options.many, options.rounds)
