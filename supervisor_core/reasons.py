@@ -103,6 +103,7 @@ class Reason(StrEnum):
     LEASE_LOST = auto()
     ITEM_BUSY = auto()
     STORE_BUSY = auto()
+    NOT_PUBLISHED = auto()
     STORE_DAMAGED = auto()
     RESTRICTED_KEY_MISSING = auto()
     UNKNOWN_PROFILE = auto()

@@ -64,6 +64,18 @@ class Said:
         }
 
 
+class Copy(Protocol):
+    """The published copy of the store."""
+
+    @property
+    def told(self) -> dict[str, object]:
+        """How old it is, and why it is no younger."""
+
+    @property
+    def late(self) -> Reason | None:
+        """Why it is too old, if it is."""
+
+
 class Parts(Protocol):
     """What `up` keeps running."""
 
@@ -119,10 +131,15 @@ def in_words(said: Said) -> str:
 
 @contextmanager
 def served(
-    home: Home, settings: Settings, host: str, port: int, parts: Parts | None = None
+    home: Home,
+    settings: Settings,
+    host: str,
+    port: int,
+    parts: Parts | None = None,
+    copy: Copy | None = None,
 ) -> Iterator[None]:
     """Answers over HTTP while the block runs; raises `Failed(PORT_IN_USE)`."""
-    known = {"home": home, "settings": settings, "parts": parts}
+    known = {"home": home, "settings": settings, "parts": parts, "copy": copy}
     handler = type("Handler", (_Handler,), known)
     try:
         server = _Server((host, port), handler)
@@ -145,6 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
     home: Home
     settings: Settings
     parts: Parts | None
+    copy: Copy | None
     timeout = 10.0
 
     def do_GET(self) -> None:
@@ -152,10 +170,14 @@ class _Handler(BaseHTTPRequestHandler):
         if urlsplit(self.path).path not in PATHS:
             self._send(404, {"error": "not found"})
             return
-        said, parts = ask(self.home, self.settings), self.parts
+        said, parts, copy = ask(self.home, self.settings), self.parts, self.copy
+        late = copy.late if copy else None
+        if late and said.health == Health.HEALTHY:
+            said = replace(said, health=Health.DEGRADED, reason=late)
         if parts and not parts.works:
             said = replace(said, health=Health.UNHEALTHY, reason=Reason.PART_ENDED)
         told = said.told | ({"parts": parts.told} if parts else {})
+        told |= {"copy": copy.told} if copy else {}
         self._send(200 if said.works else 503, told)
 
     do_HEAD = do_GET  # noqa: N815 - named by the standard library

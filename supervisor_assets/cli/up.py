@@ -17,6 +17,7 @@ from pathlib import Path
 from supervisor_assets.cli import health, say
 from supervisor_assets.running.keeper import Keeper
 from supervisor_assets.running.part import Recipe
+from supervisor_assets.running.publishing import published
 from supervisor_assets.running.watchman import MARK, end_all, others
 from supervisor_core.home import Home
 from supervisor_core.reasons import Failed, Reason
@@ -45,7 +46,10 @@ def run(port: int, home_folder: Path | None = None, *, verbose: bool = False) ->
                 end_all(mark)  # one that was killed a moment ago
             recipes = _recipes(home, listener, sockets, mark, verbose=verbose)
             keeper = Keeper(recipes, _tell, first_to_stop=("daemon", "webserver"))
-            with health.served(home, settings, HOST, port + 1, keeper):
+            with (
+                published(home, settings) as copy,
+                health.served(home, settings, HOST, port + 1, keeper, copy),
+            ):
                 say.note(f"Supervisor: http://{HOST}:{port}  (stop with Ctrl-C)")
                 say.note(f"Health: http://{HOST}:{port + 1}/health")
                 say.note(f"Drop files into {say.shown(home.inbox)}")

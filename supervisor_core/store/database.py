@@ -17,7 +17,7 @@ from supervisor_core.store.instance import CONFIG, Connection, Format, attached
 from supervisor_core.store.ledger import Ledger
 from supervisor_core.store.lock import FairLock
 
-__all__ = ["Connection", "Database", "open_plain"]
+__all__ = ["Connection", "Database", "open_plain", "told"]
 
 _DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException)
 
@@ -38,7 +38,7 @@ class Database:
         """A read-only connection under the shared lock."""
         with (
             self._locked(shared=True),
-            _told(self.name),
+            told(self.name),
             attached(self.path, self.format, read_only=True) as connection,
         ):
             yield connection
@@ -48,16 +48,22 @@ class Database:
         """One transaction under the exclusive lock; any exception rolls it back."""
         with (
             self._locked(shared=False),
-            _told(self.name),
+            told(self.name),
             attached(self.path, self.format, read_only=False) as connection,
         ):
             connection.execute("BEGIN TRANSACTION")
-            number = self._ledger.begin(connection)
+            number = self.ledger.begin(connection)
             yield connection
             fault("store.before_commit")
             connection.execute("COMMIT")
             fault("store.after_commit")
-            self._ledger.count(number)
+            self.ledger.count(number)
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """The shared lock alone: in the block nobody changes the file or what lies beside it."""
+        with self._locked(shared=True):
+            yield
 
     def prepare(self) -> None:
         """Makes the file, or brings its tables up to date; safe to call from many processes.
@@ -79,10 +85,10 @@ class Database:
 
     def _make(self) -> None:
         """Makes the file under another name first: a kill half-way leaves nothing broken."""
-        with self._locked(shared=False), _told(self.name):
+        with self._locked(shared=False), told(self.name):
             if self.path.exists():
                 return
-            if counted := self._ledger.counted():
+            if counted := self.ledger.counted():
                 raise Failed(Reason.STORE_DAMAGED, store=self.name, file="gone", counted=counted)
             unfinished = self.path.with_suffix(".part")
             for leftover in (unfinished, Path(f"{unfinished}.wal")):
@@ -95,7 +101,8 @@ class Database:
             unfinished.rename(self.path)
 
     @property
-    def _ledger(self) -> Ledger:
+    def ledger(self) -> Ledger:
+        """How many transactions the file must hold at least."""
         return Ledger(self.path.with_suffix(".count"))
 
     def _missing(self, connection: Connection, wanted: Mapping[int, str]) -> list[int]:
@@ -131,7 +138,7 @@ def open_plain(path: Path, read_only: bool) -> Connection:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def told(name: str) -> Iterator[None]:
     """Turns what DuckDB says about a file into one of our reasons; its texts carry paths."""
     try:
         yield

@@ -33,7 +33,7 @@ if find_spec("pandas") is None:
     sys.modules["pandas"] = None  # type: ignore[assignment]
 
 _NAME = "store"
-_BESIDE = ("", ".wal", ".wal.checkpoint", ".wal.recovery")  # all that DuckDB writes for one file
+BESIDE = ("", ".wal", ".wal.checkpoint", ".wal.recovery")  # all that DuckDB writes for one file
 
 
 class Format(Protocol):
@@ -104,7 +104,7 @@ def _start(path: Path, how: Format) -> _Instance:
         undo.callback(root.close)
         how.load(root)
         root.execute("SET GLOBAL TimeZone = 'UTC'")
-        allowed = ", ".join(quoted(f"{path}{suffix}") for suffix in _BESIDE)
+        allowed = ", ".join(quoted(f"{path}{suffix}") for suffix in BESIDE)
         root.execute(f"SET allowed_paths = [{allowed}]")
         # What does not fit into memory would lie wherever the process was started, as plain text.
         root.execute("SET temp_directory = ''")
