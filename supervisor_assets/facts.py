@@ -2,14 +2,15 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from supervisor_core.media.info import MediaInfo
+from supervisor_core.pipeline.masked_times import masked_times
 from supervisor_core.reasons import Reason
 from supervisor_core.states import Arrival
+from supervisor_core.store.outputs import Output
 from supervisor_core.store.progress import IntakeSummary
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from supervisor_core.pipeline.copying import CopyReport
 
 Facts = dict[str, dg.MetadataValue]
-OWNERS = ["team:supervisor"]
-GROUP = "media"
-_PICTURE_BYTES = 200_000
 
 
 def arrival_facts(summary: IntakeSummary) -> Facts:
@@ -42,6 +40,7 @@ def cleaning_facts(summary: IntakeSummary) -> Facts:
     """How it was cleaned and what was proven."""
     return {
         "level": dg.MetadataValue.text(str(summary.worst_level or "none")),
+        "rests_on": dg.MetadataValue.text(_joined({_rules(one) for one in summary.outputs})),
         "levels": dg.MetadataValue.json({str(level): n for level, n in summary.levels.items()}),
         "media": dg.MetadataValue.int(len(summary.media)),
         "verified": dg.MetadataValue.int(summary.verified),
@@ -64,8 +63,7 @@ def analysis_facts(report: "AnalysisReport", evidence: "Evidence", model: str) -
         "unchanged": report.skipped,
         "busy_elsewhere": report.busy,
     }
-    facts: Facts = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
-    facts["model"] = dg.MetadataValue.text(model)
+    facts = counted(counts) | {"model": dg.MetadataValue.text(model)}
     return facts | reason_facts({**report.blocked, **report.waiting, **report.failed})
 
 
@@ -79,8 +77,12 @@ def copy_facts(report: "CopyReport") -> Facts:
         "busy_elsewhere": report.busy,
         "raw_not_copied": report.raw,
     }
-    facts: Facts = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
-    return facts | reason_facts({**report.blocked, **report.waiting, **report.failed})
+    return counted(counts) | reason_facts({**report.blocked, **report.waiting, **report.failed})
+
+
+def counted(counts: Mapping[str, int]) -> Facts:
+    """Whole numbers, by name."""
+    return {name: dg.MetadataValue.int(count) for name, count in counts.items()}
 
 
 def reason_facts(reasons: Mapping[Reason, int]) -> Facts:
@@ -94,12 +96,31 @@ def reason_facts(reasons: Mapping[Reason, int]) -> Facts:
     return {"reasons": dg.MetadataValue.md("\n".join(lines))}
 
 
-def picture_facts(thumbnail: Path | None) -> Facts:
-    """The thumbnail of a cleaned picture, inside the metadata itself."""
-    if thumbnail is None or thumbnail.stat().st_size > _PICTURE_BYTES:
+def picture_facts(content: bytes | None) -> Facts:
+    """A small JPEG of a cleaned picture, inside the metadata itself."""
+    return {"picture": embedded("cleaned", "jpeg", content)} if content else {}
+
+
+def masked_facts(summary: IntakeSummary) -> Facts:
+    """When texts were masked in an intake's videos: a strip for each, over its time."""
+    found = [
+        (item.media.info.seconds, masked_times(item.output))
+        for item in summary.media.values()
+        if item.media and item.media.info.seconds and item.output
+    ]
+    if not any(spans for _, spans in found):
         return {}
-    data = b64encode(thumbnail.read_bytes()).decode("ascii")
-    return {"picture": dg.MetadataValue.md(f"![cleaned](data:image/jpeg;base64,{data})")}
+    # What draws takes a while to import, and most runs draw nothing.
+    from supervisor_core.media.strips import Strip, draw_strips
+
+    content = draw_strips([Strip(seconds, spans) for seconds, spans in found])
+    return {"masked_over_time": embedded("masked over time", "png", content)}
+
+
+def embedded(said: str, kind: str, content: bytes) -> dg.MarkdownMetadataValue:
+    """A small picture that goes into Dagster's database itself."""
+    data = b64encode(content).decode("ascii")
+    return dg.MetadataValue.md(f"![{said}](data:image/{kind};base64,{data})")
 
 
 def _number(value: float) -> dg.FloatMetadataValue:
@@ -108,6 +129,11 @@ def _number(value: float) -> dg.FloatMetadataValue:
 
 def _format(info: MediaInfo) -> str:
     return f"{info.container} {info.codec} {info.width}x{info.height}"
+
+
+def _rules(output: Output) -> str:
+    """What a cleaned file is bound to: mask, sound and device by its profile, and our code."""
+    return f"{output.policy}, code {output.code_version}"
 
 
 def _joined(words: set[str]) -> str:

@@ -1,42 +1,50 @@
 """What happens by the clock."""
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from supervisor_assets.canary.assets import EVERY_MINUTES
 from supervisor_assets.care.checks import prune_attempts
 from supervisor_assets.jobs import look_over, watch
 from supervisor_assets.library.assets import tidy_library
 
-watch_schedule = dg.ScheduleDefinition(
-    name="every_quarter_hour",
-    job=watch,
-    cron_schedule=f"*/{EVERY_MINUTES} * * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Flies the canary, and judges what is judged by the clock.",
-)
 
-tidy_schedule = dg.ScheduleDefinition(
-    name="library_every_night",
-    job=tidy_library,
-    cron_schedule="40 2 * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Applies the retention of every stream to the library.",
-)
+def _by_the_clock(
+    name: str, job: dg.JobDefinition | UnresolvedAssetJobDefinition, cron: str, description: str
+) -> dg.ScheduleDefinition:
+    """A schedule that runs from the start; the times are those of the machine's UTC clock."""
+    return dg.ScheduleDefinition(
+        name=name,
+        job=job,
+        cron_schedule=cron,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
 
-look_over_schedule = dg.ScheduleDefinition(
-    name="store_every_night",
-    job=look_over,
-    cron_schedule="20 3 * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Looks the store over against the files.",
-)
 
-prune_schedule = dg.ScheduleDefinition(
-    name="attempts_every_week",
-    job=prune_attempts,
-    cron_schedule="10 4 * * 0",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Removes attempts of long ago.",
+SCHEDULES = (
+    _by_the_clock(
+        "every_quarter_hour",
+        watch,
+        f"*/{EVERY_MINUTES} * * * *",
+        "Flies the canary, and judges rates, what is stuck and what was left failed.",
+    ),
+    _by_the_clock(
+        "library_every_night",
+        tidy_library,
+        "40 2 * * *",
+        "Moves episodes beyond what their stream's table keeps to the trash.",
+    ),
+    _by_the_clock(
+        "store_every_night",
+        look_over,
+        "20 3 * * *",
+        "Looks the store over against the files, and reads a 32nd of them whole.",
+    ),
+    _by_the_clock(
+        "attempts_every_week",
+        prune_attempts,
+        "10 4 * * 0",
+        "Removes attempts older than SUPERVISOR_ATTEMPTS_KEPT_DAYS.",
+    ),
 )
-
-SCHEDULES = (watch_schedule, tidy_schedule, look_over_schedule, prune_schedule)

@@ -8,16 +8,19 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from supervisor_assets import making
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.definitions import definitions_for, defs
 from supervisor_assets.jobs import clean_intake
 from supervisor_assets.leftovers.checks import SPECS as LEFTOVERS
+from supervisor_assets.making import HOLDS_TAG, Group
 from supervisor_assets.rates.checks import SPECS as RATES
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
+from supervisor_core.reasons import Failed
 from supervisor_core.settings import Settings
 
-ASSETS = [videos, cleaned_frames, thumbnails]
+SPECS = list(definitions_for("").resolve_all_asset_specs())
 LADDER = ["mask_every_frame", "verify_every_frame", "mask_outside_region", "verify_region"]
 
 
@@ -34,16 +37,58 @@ def test_loading_the_definitions_touches_no_file_and_loads_nothing_native(tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("asset", ASSETS, ids=lambda asset: asset.key.to_user_string())
-def test_an_asset_says_what_it_is(asset: dg.AssetsDefinition) -> None:
-    (spec,) = asset.specs
-    assert spec.group_name == "media"
-    assert spec.owners == ["team:supervisor"]
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.key.to_user_string())
+def test_an_asset_says_what_it_is_what_it_is_made_from_and_what_to_do_when_it_fails(
+    spec: dg.AssetSpec,
+) -> None:
+    assert spec.group_name in set(Group)
+    assert spec.owners == Settings.model_construct().owner_names
     assert spec.kinds
     assert spec.code_version
-    assert len(spec.description or "") > 60
-    assert spec.partitions_def is not None
-    assert spec.partitions_def.name == "intake"
+    what, made_from, fails = (spec.description or "").split("\n\n")
+    assert len(what) > 60
+    assert made_from.startswith("**Made from:** ")
+    assert fails.startswith("**When it fails:** ")
+    assert (spec.partitions_def is None) is (spec.key.to_user_string() == "canary")
+
+
+def test_what_may_show_who_somebody_is_is_told_apart() -> None:
+    raw = {spec.key.to_user_string() for spec in SPECS if spec.tags.get(HOLDS_TAG) == "raw"}
+    cleaned = {spec.key.to_user_string() for spec in SPECS if spec.tags.get(HOLDS_TAG) == "cleaned"}
+    assert raw == {"recordings", "videos"}
+    assert raw | cleaned | {"canary"} == {spec.key.to_user_string() for spec in SPECS}
+
+
+def test_all_that_has_a_page_of_its_own_says_what_it_does() -> None:
+    repository = defs().get_repository_def()
+    pages = [
+        *(job for job in repository.get_all_jobs() if not job.name.startswith("__")),
+        *repository.schedule_defs,
+        *repository.sensor_defs,
+    ]
+    steps = {node.definition for job in repository.get_all_jobs() for node in job.nodes}
+    assert not [one.name for one in [*pages, *steps] if len(one.description or "") < 20]
+    graph = repository.asset_graph
+    checks = [graph.get(key).description for key in graph.asset_check_keys]
+    assert all(len(text or "") > 20 for text in checks)
+
+
+@pytest.mark.parametrize("owners", ["", "team:", "somebody", "team:a,", "a@b", "team:a b"])
+def test_an_owner_that_dagster_would_refuse_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, owners: str
+) -> None:
+    monkeypatch.setenv("SUPERVISOR_OWNERS", owners)
+    with pytest.raises(Failed) as caught:
+        Settings.load()
+    assert caught.value.facts == {"setting": "owners"}
+    assert making.owners() == ["team:operators"]  # the pages are there all the same
+
+
+def test_the_owners_are_those_of_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUPERVISOR_OWNERS", "team:night_shift, eve@clinic.example")
+    found = making.owners()
+    assert found == ["team:night_shift", "eve@clinic.example"]
+    assert dg.AssetSpec("one", owners=found).owners == found
 
 
 def test_lineage_runs_from_recordings_over_videos_and_cleaned_frames_to_what_hangs_below() -> None:
@@ -132,6 +177,7 @@ def test_two_checks_block_and_each_is_shown_by_itself() -> None:
         "gaps": False,
         "segments_decode": False,
         "no_stuck_segment": False,
+        "backed_up": False,
     }
 
 

@@ -5,21 +5,17 @@ import dagster as dg
 from resources import PipelineResource
 from supervisor_assets.analyses.assets import analyses
 from supervisor_assets.failures import told
-from supervisor_assets.partitions import intake
+from supervisor_assets.making import intake_check
 from supervisor_core.keys import IntakeKey
+from supervisor_core.pipeline import Pipeline
 
 
-@dg.asset_check(
-    asset=analyses,
-    partitions_def=intake,
-    description="Every score of the intake's analyses names frames that were shown to the model.",
+@intake_check(
+    analyses, "Every score of the intake's analyses names frames that were shown to the model."
 )
-def evidence(
-    context: dg.AssetCheckExecutionContext, pipeline: PipelineResource
-) -> dg.AssetCheckResult:
+def evidence(work: Pipeline, key: IntakeKey) -> dg.AssetCheckResult:
     """Reads the results again; one that stands on nothing would have been invented."""
-    with told(context):
-        found = pipeline.open().evidence(IntakeKey(context.partition_key))
+    found = work.evidence(key)
     return dg.AssetCheckResult(
         passed=not found.without,
         metadata={

@@ -2,25 +2,20 @@
 
 import dagster as dg
 
-from resources import PipelineResource
 from supervisor_assets.bucket_copies.assets import bucket_copies
 from supervisor_assets.facts import reason_facts
-from supervisor_assets.failures import told
-from supervisor_assets.partitions import intake
+from supervisor_assets.making import intake_check
 from supervisor_core.keys import IntakeKey
+from supervisor_core.pipeline import Pipeline
 
 
-@dg.asset_check(
-    asset=bucket_copies,
-    partitions_def=intake,
-    description="Every verified file of the intake lies in the bucket, in its size and SHA-256.",
+@intake_check(
+    bucket_copies,
+    "Every verified file of the intake lies in the bucket, in its size and SHA-256.",
 )
-def copied(
-    context: dg.AssetCheckExecutionContext, pipeline: PipelineResource
-) -> dg.AssetCheckResult:
+def copied(work: Pipeline, key: IntakeKey) -> dg.AssetCheckResult:
     """Asks for one object after the other; passes where no bucket is set, and says so."""
-    with told(context):
-        found = pipeline.open().copies(IntakeKey(context.partition_key))
+    found = work.copies(key)
     return dg.AssetCheckResult(
         passed=found.right == found.files,
         metadata={

@@ -6,8 +6,9 @@ from datetime import timedelta
 import dagster as dg
 
 from resources import PipelineResource
-from supervisor_assets.facts import OWNERS, reason_facts
+from supervisor_assets.facts import reason_facts
 from supervisor_assets.failures import told
+from supervisor_assets.making import OWNERS, Group, described
 from supervisor_assets.pools import Pool
 from supervisor_core.canary.outcome import Health
 from supervisor_core.store.service import OVERDUE
@@ -32,16 +33,19 @@ HEALTHY = dg.AssetCheckSpec(
 
 
 @dg.asset(
-    group_name="health",
+    group_name=Group.HEALTH.value,
     owners=OWNERS,
     kinds={"duckdb"},
     code_version="1",
     check_specs=[HEALTHY],
     freshness_policy=FRESH,
     pool=Pool.CLOCK.value,
-    description=(
+    description=described(
         "Draws an examination of nobody, drops it into a home of its own, and takes it through "
-        "import, cleaning, verification and analysis. Its home is thrown away afterwards."
+        "import, cleaning, verification and analysis. Its home is thrown away afterwards.",
+        reads="nothing that came in; it flies every quarter of an hour.",
+        fails="the check `healthy` says how far it came and why it came no further: what befalls "
+        "it befalls real files as well. `supervisor-assets doctor` looks for the cause.",
     ),
 )
 def canary(

@@ -10,7 +10,7 @@ from supervisor_assets.cleaned_frames.ops import (
     verify_every_frame,
     verify_region,
 )
-from supervisor_assets.facts import GROUP, OWNERS
+from supervisor_assets.making import CLEANED, OWNERS, Group, described
 from supervisor_assets.partitions import intake
 from supervisor_core.cleaning.job import CODE_VERSION
 
@@ -18,13 +18,19 @@ from supervisor_core.cleaning.job import CODE_VERSION
 @dg.graph_asset(
     partitions_def=intake,
     ins={"videos": dg.AssetIn(dagster_type=dg.Nothing)},
-    group_name=GROUP,
+    group_name=Group.CLEANING.value,
     owners=OWNERS,
+    tags=CLEANED,
     kinds={"ffmpeg", "onnx", "duckdb"},
     code_version=CODE_VERSION,
-    description=(
+    description=described(
         "The same pictures without a readable name: every frame was looked at, every text masked, "
-        "and the finished file read again. What could not be cleaned is kept aside, never shown."
+        "and the finished file read again. What could not be cleaned is kept aside, never shown.",
+        reads="videos, by the mask, the device and the sound that their profile says. Everything "
+        "that people or models see hangs below this.",
+        fails="the check `anonymized` shows the worst item. What lies aside for a passing cause "
+        "is cleaned again by itself, the rest by `supervisor-assets retry`; "
+        "`supervisor-assets trace MEDIA` tells all that happened to one file.",
     ),
 )
 def cleaned_frames(videos):  # type: ignore[no-untyped-def]

@@ -10,12 +10,16 @@ from collections.abc import Iterator
 import dagster as dg
 
 from resources import PipelineResource
-from supervisor_assets.facts import cleaning_facts, picture_facts
+from supervisor_assets.again import forget_what_is_meant
+from supervisor_assets.facts import cleaning_facts, masked_facts, picture_facts
 from supervisor_assets.failures import require_finished, require_none_waiting, told
 from supervisor_assets.limits import limit_tags
+from supervisor_assets.making import version_of
 from supervisor_assets.pools import Pool
+from supervisor_assets.tables import cleaning_table
 from supervisor_core.keys import IntakeKey
 from supervisor_core.pipeline import StepReport
+from supervisor_core.redo import CLEANED
 from supervisor_core.states import Cleaning
 
 _AFTER = {"after": dg.In(dg.Nothing)}
@@ -41,7 +45,9 @@ def mask_every_frame(
     Where every file was refused it takes neither output, and all that follows is skipped.
     """
     with told(context):
-        report = pipeline.open().mask(_intake(context), Cleaning.FRAME_LEVEL)
+        work = pipeline.open()
+        forget_what_is_meant(context, work, CLEANED)
+        report = work.mask(_intake(context), Cleaning.FRAME_LEVEL)
         if report.empty:
             context.log.info("Nothing to clean: every file of this intake was refused.")
             return
@@ -97,8 +103,11 @@ def settle(context: dg.OpExecutionContext, pipeline: PipelineResource) -> dg.Out
         work = pipeline.open()
         summary = work.summary(_intake(context))
         require_finished(summary)
-        picture = picture_facts(work.preview(summary))
-        return dg.Output(None, metadata=cleaning_facts(summary) | picture)
+        facts = cleaning_facts(summary) | cleaning_table(summary) | masked_facts(summary)
+        proven = [one for one in summary.outputs if one.verified_at]
+        facts |= picture_facts(work.preview(summary))
+        version = version_of(f"{one.sha256} {one.policy} {one.code_version}" for one in proven)
+        return dg.Output(None, metadata=facts, data_version=dg.DataVersion(version))
 
 
 def _intake(context: dg.OpExecutionContext) -> IntakeKey:

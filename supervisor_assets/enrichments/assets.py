@@ -7,10 +7,12 @@ import dagster as dg
 from pydantic import Field
 
 from resources import PipelineResource
-from supervisor_assets.facts import GROUP, OWNERS, Facts, reason_facts
+from supervisor_assets.again import forget_what_is_meant
+from supervisor_assets.facts import Facts, counted, reason_facts
 from supervisor_assets.failures import told
 from supervisor_assets.fingerprints.assets import fingerprints
 from supervisor_assets.limits import limit_tags
+from supervisor_assets.making import CLEANED, OWNERS, Group, Unmade, described
 from supervisor_assets.partitions import intake
 from supervisor_assets.pools import Pool
 from supervisor_assets.thumbnails.assets import thumbnails
@@ -54,8 +56,9 @@ def _asset(mode: Mode) -> dg.AssetsDefinition:
         partitions_def=intake,
         deps=_below(mode),
         output_required=False,
-        group_name=GROUP,
+        group_name=Group.ENRICHMENT.value,
         owners=OWNERS,
+        tags=CLEANED,
         kinds=_KINDS.get(mode.asks, {"python", "duckdb"}),
         code_version=str(mode.version),
         description=_description(mode),
@@ -68,8 +71,7 @@ def _asset(mode: Mode) -> dg.AssetsDefinition:
         with told(context):
             report = _enrich(context, config, pipeline, mode.name)
             if report.results + report.skipped + report.measured == 0:
-                why = ", ".join(sorted(report.open)) or "none wanted"
-                context.log.info("No result yet: %s", why)
+                context.log.info(Unmade.waiting(report.open, "none wanted").why)
                 return
         yield dg.MaterializeResult(metadata=_facts(report))
 
@@ -95,7 +97,9 @@ def _enrich(
         # A step that is tried again goes on, and does not begin anew.
         force=config.force and context.retry_number == 0,
     )
-    return pipeline.open().enrich(IntakeKey(context.partition_key), mode, order)
+    work = pipeline.open()
+    forget_what_is_meant(context, work, f"{PREFIX}/{mode}")
+    return work.enrich(IntakeKey(context.partition_key), mode, order)
 
 
 def _description(mode: Mode) -> str:
@@ -104,7 +108,22 @@ def _description(mode: Mode) -> str:
         Asks.EMBED: "A model makes the vectors, many in one request.",
         Asks.NOTHING: "Computed; no model is asked.",
     }
-    return f"{mode.says} {how[mode.asks]} Each result is bound to all that it rests on."
+    return described(
+        f"{mode.says} {how[mode.asks]} Each result is bound to all that it rests on, and made "
+        "again only when some of that has changed.",
+        reads=_reads(mode),
+        fails="a model that is away fails nothing: its items wait and go on by themselves. "
+        f"`supervisor-assets enrichments --mode {mode.name}` says what waits and why.",
+    )
+
+
+def _reads(mode: Mode) -> str:
+    """What a question is made of, in words."""
+    parts = {"the thumbnail": mode.picture, "the raw tags": mode.tags, "the prompt": mode.prompt}
+    read = [name for name, wanted in parts.items() if wanted]
+    read += [f"what {name} found" for name in mode.inputs]
+    read += ["the fingerprints"] if mode.asks is Asks.NOTHING else []
+    return ", ".join(read) + "."
 
 
 def _facts(report: "EnrichReport") -> Facts:
@@ -118,8 +137,7 @@ def _facts(report: "EnrichReport") -> Facts:
         "busy_elsewhere": report.busy,
         "not_begun": report.left,
     }
-    facts: Facts = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
-    return facts | reason_facts({**report.blocked, **report.waiting, **report.failed})
+    return counted(counts) | reason_facts({**report.blocked, **report.waiting, **report.failed})
 
 
 enrichments = [_asset(mode) for mode in MODES.values()]

@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-import dagster as dg
-
-from supervisor_assets.facts import Facts, reason_facts
+from supervisor_assets.facts import Facts, counted, reason_facts
 
 if TYPE_CHECKING:
     from supervisor_core.pipeline.checking import IntegrityReport
@@ -22,7 +20,7 @@ def integrity_facts(report: "IntegrityReport") -> Facts:
         "busy_elsewhere": report.busy,
     }
     reasons = {**report.broken, **report.waiting, **report.blocked}
-    return _counts(counts) | reason_facts(reasons)
+    return counted(counts) | reason_facts(reasons)
 
 
 def fingerprint_facts(report: "FingerprintReport") -> Facts:
@@ -35,7 +33,7 @@ def fingerprint_facts(report: "FingerprintReport") -> Facts:
         "busy_elsewhere": report.busy,
     }
     reasons = {**report.failed, **report.waiting, **report.blocked}
-    return _counts(counts) | reason_facts(reasons)
+    return counted(counts) | reason_facts(reasons)
 
 
 def upscale_facts(report: "UpscaleReport") -> Facts:
@@ -47,8 +45,4 @@ def upscale_facts(report: "UpscaleReport") -> Facts:
         "busy_elsewhere": report.busy,
     }
     reasons = {**report.failed, **report.waiting, **report.blocked}
-    return _counts(counts) | reason_facts(reasons)
-
-
-def _counts(counts: dict[str, int]) -> Facts:
-    return {name: dg.MetadataValue.int(count) for name, count in counts.items()}
+    return counted(counts) | reason_facts(reasons)

@@ -1,47 +1,41 @@
 """The library: finished recordings under names that people and media players understand."""
 
-from collections.abc import Iterator
-
 import dagster as dg
 
 from resources import PipelineResource
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
-from supervisor_assets.facts import GROUP, OWNERS
+from supervisor_assets.facts import Facts, counted
 from supervisor_assets.failures import told
-from supervisor_assets.partitions import intake
+from supervisor_assets.making import Group, Unmade, described, intake_asset
 from supervisor_assets.pools import Pool
 from supervisor_core.keys import IntakeKey
+from supervisor_core.pipeline import Pipeline
 
 
-@dg.asset(
-    partitions_def=intake,
-    deps=[cleaned_frames],
-    output_required=False,
-    group_name=GROUP,
-    owners=OWNERS,
+@intake_asset(
+    below=cleaned_frames,
+    group=Group.COPIES,
     kinds={"file"},
-    code_version="1",
-    description=(
+    pool=Pool.COPIES,
+    description=described(
         "The cleaned and verified files of a recording as stream/Season YYYY-MM/episode: links or "
-        "copies for people and media players, as many as the stream's table asks to keep."
+        "copies for people and media players, as many as the stream's table asks to keep.",
+        reads="cleaned frames of recordings that were verified; other intakes have no place here.",
+        fails="see the reason on the run (mostly a full disk). A recording that is not in the "
+        "library yet is put there by itself as soon as it can.",
     ),
-    pool=Pool.COPIES.value,
 )
-def library(
-    context: dg.AssetExecutionContext, pipeline: PipelineResource
-) -> Iterator[dg.MaterializeResult[None]]:
+def library(work: Pipeline, key: IntakeKey) -> Facts | Unmade:
     """Gives each file of a recording its place; an intake that is no recording has none."""
-    with told(context):
-        exported = pipeline.open().export_recording(IntakeKey(context.partition_key))
-        if not exported.files:
-            context.log.info("No file of this session may be read yet.")
-            return
-        facts = {
-            "episodes": dg.MetadataValue.int(len(exported.files)),
-            "bytes": dg.MetadataValue.int(sum(file.size_bytes for file in exported.files)),
-            "discarded": dg.MetadataValue.int(exported.discarded),
-        }
-    yield dg.MaterializeResult(metadata=facts)
+    exported = work.export_recording(key)
+    if not exported.files:
+        return Unmade("No file of this session may be read yet.")
+    counts = {
+        "episodes": len(exported.files),
+        "bytes": sum(file.size_bytes for file in exported.files),
+        "discarded": exported.discarded,
+    }
+    return counted(counts)
 
 
 @dg.op(pool=Pool.COPIES.value)

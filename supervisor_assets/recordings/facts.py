@@ -1,10 +1,8 @@
 """What people see of a recording in the catalogue."""
 
-from base64 import b64encode
-
 import dagster as dg
 
-from supervisor_assets.facts import Facts, reason_facts
+from supervisor_assets.facts import Facts, embedded, reason_facts
 from supervisor_core.sessions.account import Account
 
 
@@ -32,8 +30,7 @@ def timeline_facts(account: Account) -> Facts:
     # What draws takes a while to import, and most runs draw nothing.
     from supervisor_core.sessions.picture import picture_of
 
-    data = b64encode(picture_of(account)).decode("ascii")
-    return {"timeline": dg.MetadataValue.md(f"![timeline](data:image/png;base64,{data})")}
+    return {"timeline": embedded("timeline", "png", picture_of(account))}
 
 
 def _gaps(account: Account) -> Facts:

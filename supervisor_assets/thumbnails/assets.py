@@ -1,44 +1,33 @@
 """Small pictures of cleaned files: what people see first, made of nothing that was not proven."""
 
-from collections.abc import Iterator
-
 import dagster as dg
 
-from resources import PipelineResource
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
-from supervisor_assets.facts import GROUP, OWNERS, Facts, picture_facts, reason_facts
-from supervisor_assets.failures import require_none_waiting, told
-from supervisor_assets.limits import limit_tags
-from supervisor_assets.partitions import intake
-from supervisor_assets.pools import Pool
+from supervisor_assets.facts import Facts, picture_facts, reason_facts
+from supervisor_assets.failures import require_none_waiting
+from supervisor_assets.making import Group, Unmade, described, intake_asset
 from supervisor_core.keys import IntakeKey
+from supervisor_core.pipeline import Pipeline
 
 
-@dg.asset(
-    partitions_def=intake,
-    deps=[cleaned_frames],
-    output_required=False,
-    group_name=GROUP,
-    owners=OWNERS,
+@intake_asset(
+    below=cleaned_frames,
+    group=Group.CLEANING,
     kinds={"jpeg", "duckdb"},
-    code_version="1",
-    description="A small picture of every cleaned and verified file; nothing for what is aside.",
-    op_tags=limit_tags("thumbnail_s"),
-    pool=Pool.CLEANING.value,
+    limits=("thumbnail_s",),
+    description=described(
+        "A small picture of every cleaned and verified file; nothing for what is aside.",
+        reads="cleaned frames that were verified, never a raw file.",
+        fails="see the reason on the run. The file itself is shown all the same; "
+        "materialize this asset again for the intake to have its pictures drawn.",
+    ),
 )
-def thumbnails(
-    context: dg.AssetExecutionContext, pipeline: PipelineResource
-) -> Iterator[dg.MaterializeResult[None]]:
+def thumbnails(work: Pipeline, key: IntakeKey) -> Facts | Unmade:
     """Draws what is missing; an intake of which nothing may be shown stays without a picture."""
-    key = IntakeKey(context.partition_key)
-    with told(context):
-        work = pipeline.open()
-        summary = work.summary(key)
-        if not summary.verified:
-            context.log.info("Nothing of this intake may be shown.")
-            return
-        report = work.thumbnails(key)
-        require_none_waiting(report.waiting)
-        facts: Facts = {"pictures": dg.MetadataValue.int(summary.verified)}
-        facts |= reason_facts(report.failed) | picture_facts(work.preview(summary))
-    yield dg.MaterializeResult(metadata=facts)
+    summary = work.summary(key)
+    if not summary.verified:
+        return Unmade("Nothing of this intake may be shown.")
+    report = work.thumbnails(key)
+    require_none_waiting(report.waiting)
+    facts: Facts = {"pictures": dg.MetadataValue.int(summary.verified)}
+    return facts | reason_facts(report.failed) | picture_facts(work.preview(summary))

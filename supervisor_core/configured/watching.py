@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+_OWNER = r"(team:[A-Za-z0-9_-]+|[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})"
+
 
 class WatchingSettings(BaseModel):
     """How well all goes, who is told, and who may look at the pages."""
@@ -18,6 +20,13 @@ class WatchingSettings(BaseModel):
         default="",
         description="Names, separated by commas, that the pages have beside localhost, as browsers"
         " write them: with the port unless it is the usual one.",
+    )
+
+    owners: str = Field(
+        default="team:operators",
+        pattern=rf"^\s*{_OWNER}(\s*,\s*{_OWNER})*\s*$",
+        description="Who answers for the assets, as their pages say: `team:name` or mail addresses,"
+        " separated by commas.",
     )
 
     # How well the service is.
@@ -157,3 +166,8 @@ class WatchingSettings(BaseModel):
         default=None,
         description="Where Dagster's pages are for those who are told, for links to them.",
     )
+
+    @property
+    def owner_names(self) -> list[str]:
+        """The members of `owners`."""
+        return [name.strip() for name in self.owners.split(",")]

@@ -17,10 +17,11 @@ from supervisor_core.media.files import require_free
 from supervisor_core.media.kinds import Container
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.batches import Batch, Claim, Result, Work
-from supervisor_core.pipeline.child import Made
+from supervisor_core.pipeline.child import Made, Read
 from supervisor_core.pipeline.claims import Claims, fall
 from supervisor_core.pipeline.context import Context, Progress
 from supervisor_core.pipeline.falls import stays
+from supervisor_core.pipeline.masked_times import Span, joined
 from supervisor_core.pipeline.reports import StepReport
 from supervisor_core.pipeline.rules import Profiles
 from supervisor_core.pipeline.sweeping import sweep
@@ -134,7 +135,7 @@ class _Masking(Work[Made]):
             regions=report.regions,
             coverage=report.coverage,
             seconds=report.seconds,
-            report=dump_report(report),
+            report=dump_report(report, joined(_seen(one) for one in made.read)),
             attempt=attempt,
             created=now,
         )
@@ -162,16 +163,21 @@ def staged_name(attempt: str, output: Container) -> str:
     return f"{attempt}.{output.value}"
 
 
-def dump_report(report: CleanReport) -> str:
-    """A cleaning report as JSON, without anything that was read."""
+def dump_report(report: CleanReport, masked_s: Sequence[Span] = ()) -> str:
+    """A cleaning report as JSON, without anything that was read but when it was."""
     values = asdict(report)
     del values["findings"]
-    return json.dumps(values)
+    return json.dumps(values | {"masked_s": masked_s})
+
+
+def _seen(one: Read) -> Span:
+    return one.where.first_s, one.where.last_s
 
 
 def parse_report(text: str) -> CleanReport:
     """The report that `dump_report` wrote."""
     values = json.loads(text)
+    values.pop("masked_s", None)
     level, output = Level(values["level"]), _CONTAINERS[values["output"]]
     return CleanReport(**values | {"level": level, "output": output})
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from supervisor_core.home import Home
@@ -355,8 +354,8 @@ class Pipeline:
             return service_level(connection, since)
 
     @_step
-    def preview(self, summary: IntakeSummary) -> Path | None:
-        """The thumbnail of the intake's first item that may be shown, if there is one."""
+    def preview(self, summary: IntakeSummary) -> bytes | None:
+        """A JPEG of at most 20 kB of the intake's first item that may be shown, if there is one."""
         return preview(self._context, summary)
 
     @_step

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from supervisor_core.keys import IntakeKey
 from supervisor_core.media.files import publish
@@ -21,6 +22,9 @@ from supervisor_core.store.progress import IntakeSummary
 
 LONGEST_SIDE = 512
 PART = "thumbnail.part"
+PREVIEW_BYTES = 20_000
+"""What goes into Dagster's database goes there for every intake, and several times."""
+PREVIEW_SIDES = (256, 128, 64)
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,8 @@ def thumbnails(context: Context, intake: IntakeKey, at_most: int | None = None) 
     )
 
 
-def preview(context: Context, summary: IntakeSummary) -> Path | None:
-    """The thumbnail of the first item that may be shown; drawn when there is none."""
+def preview(context: Context, summary: IntakeSummary) -> bytes | None:
+    """A JPEG of at most 20 kB of the first item that may be shown; its thumbnail is drawn first."""
     items = summary.media.values()
     readable = (gate.pass_gate(item.media, item.output) for item in items if item.media)
     first = next((one for one in readable if one is not None), None)
@@ -67,7 +71,32 @@ def preview(context: Context, summary: IntakeSummary) -> Path | None:
     found = places.thumbnail(context.home, first.sha256)
     if not found.exists():
         thumbnails(context, summary.intake, at_most=1)
-    return found if found.exists() else None
+    return _small(context, found) if found.exists() else None
+
+
+def _small(context: Context, drawn: Path) -> bytes | None:
+    """The thumbnail, or a smaller one; None where it can't be made: no step fails for that."""
+    if drawn.stat().st_size <= PREVIEW_BYTES:
+        return drawn.read_bytes()
+    folder = places.attempt_folder(context.home, uuid4().hex)  # of no attempt: swept when left
+    try:
+        folder.mkdir()
+        return _first_small(context, drawn, folder / PART)
+    except (Failed, OSError) as error:
+        if isinstance(error, Failed) and error.reason is Reason.CANCELLED:
+            raise
+        return None
+    finally:
+        places.remove_folder(folder)
+
+
+def _first_small(context: Context, drawn: Path, part: Path) -> bytes | None:
+    for side in PREVIEW_SIDES:
+        limit_s = context.settings.thumbnail_s
+        context.worker.call(context.tools.draw, drawn, part, side, limit_s=limit_s)
+        if part.stat().st_size <= PREVIEW_BYTES:
+            return part.read_bytes()
+    return None
 
 
 def _missing(connection: Connection, context: Context, members: Sequence[Media]) -> list[Media]:
