@@ -1,11 +1,13 @@
 """What Dagster knows of the runs of intakes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
+from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 
 from resources.pipeline import WORKER_TAG, owner_name
 from supervisor_assets.failures import REASON_TAG
+from supervisor_assets.jobs import ASSETS_OF
 from supervisor_assets.requests import ATTEMPT_TAG, PARTITION_TAG
 from supervisor_core.keys import IntakeKey
 from supervisor_core.reasons import Reason
@@ -22,19 +24,33 @@ ACTIVE = frozenset(
 )
 ELSEWHERE = [Reason.ITEM_BUSY.value, Reason.LEASE_LOST.value]
 _SUBMISSION_S = 300.0
+_BY_HAND = 10
 
 
 def last_runs(
     instance: dg.DagsterInstance, job: str, intakes: Iterable[IntakeKey], now_s: float
 ) -> dict[IntakeKey, LastRun]:
-    """The newest run of a job for each intake that has one."""
+    """The newest run of each intake: of a job, or by hand of assets that the job makes as well."""
     found = {}
     for key in intakes:
-        wanted = dg.RunsFilter(job_name=job, tags={PARTITION_TAG: key})
-        records = instance.get_run_records(wanted, limit=1)
+        records = [*_of_job(instance, job, key), *_by_hand(instance, job, key)]
         if records:
-            found[key] = _last_run(records[0], now_s)
+            found[key] = _last_run(max(records, key=lambda one: one.storage_id), now_s)
     return found
+
+
+def _of_job(instance: dg.DagsterInstance, job: str, key: IntakeKey) -> Sequence[dg.RunRecord]:
+    wanted = dg.RunsFilter(job_name=job, tags={PARTITION_TAG: key})
+    return instance.get_run_records(wanted, limit=1)
+
+
+def _by_hand(instance: dg.DagsterInstance, job: str, key: IntakeKey) -> Sequence[dg.RunRecord]:
+    """The newest run that somebody, or a backfill, has started of assets of a job."""
+    wanted = dg.RunsFilter(job_name=IMPLICIT_ASSET_JOB_NAME, tags={PARTITION_TAG: key})
+    records = instance.get_run_records(wanted, limit=_BY_HAND)
+    assets = ASSETS_OF.get(job, frozenset())
+    mine = [one for one in records if assets & (one.dagster_run.asset_selection or set())]
+    return mine[:1]
 
 
 def _last_run(record: dg.RunRecord, now_s: float) -> LastRun:

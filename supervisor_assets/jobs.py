@@ -1,6 +1,6 @@
 """The jobs: one cleans an intake by itself; others ask a model about it, or copy it to a bucket."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
@@ -129,3 +129,12 @@ JOBS = (
     look_over,
     prune_attempts,
 )
+
+ASSETS_OF: Mapping[str, frozenset[dg.AssetKey]] = {
+    clean_intake.name: frozenset({videos.key, cleaned_frames.key, thumbnails.key}),
+    analyse_intake.name: frozenset({analyses.key}),
+    enrich_intake.name: frozenset(one.key for one in enrichments),
+    copy_intake.name: frozenset({bucket_copies.key}),
+    fingerprint_intake.name: frozenset({integrity.key, fingerprints.key}),
+}
+"""What the jobs make of which parts are made again: a run of these by hand is one of the job."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from resources import StoreResource
+from supervisor_assets.by_clock import in_a_run_of_an_intake
 from supervisor_assets.facts import reason_facts
 from supervisor_assets.failures import told
 from supervisor_core.store.left_failed import ASSETS, LeftFailed, left_failed
@@ -32,6 +33,8 @@ def leftovers(
     context: dg.AssetCheckExecutionContext, store: StoreResource
 ) -> Iterator[dg.AssetCheckResult]:
     """Reads the store once for all assets."""
+    if in_a_run_of_an_intake(context):
+        return
     wanted = {key.asset_key.to_user_string() for key in context.selected_asset_check_keys}
     with told(context):
         opened = store.open_store()

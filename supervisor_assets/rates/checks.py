@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from resources import StoreResource
+from supervisor_assets.by_clock import in_a_run_of_an_intake
 from supervisor_assets.failures import told
 from supervisor_core.store.rates import FIGURES, Figure, Measured, Unit, Verdict, measure
 
@@ -27,6 +28,8 @@ def rates(
     context: dg.AssetCheckExecutionContext, store: StoreResource
 ) -> Iterator[dg.AssetCheckResult]:
     """Reads the store once for all of them."""
+    if in_a_run_of_an_intake(context):
+        return
     wanted = context.selected_asset_check_keys
     with told(context):
         opened = store.open_store()

@@ -136,6 +136,14 @@ def put(connection: Connection, rows: Iterable[StoredFingerprint]) -> None:
     )
 
 
+def outdate(connection: Connection, media: Iterable[str]) -> None:
+    """Has these count as made by another version, so that they are taken again."""
+    connection.execute(
+        f"UPDATE fingerprint SET version = '' WHERE media IN (SELECT media FROM {ROWS})",  # noqa: S608
+        keys("media", media),
+    )
+
+
 def made_of(connection: Connection, media: Iterable[str]) -> dict[MediaKey, str]:
     """Of which file (its SHA-256) each of these media has a fingerprint of the present version."""
     known = _versions(connection, media)

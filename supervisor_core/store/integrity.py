@@ -62,6 +62,14 @@ def of(connection: Connection, media: Iterable[str]) -> dict[MediaKey, Integrity
     return {one.media: one for one in map(_integrity, fetch(connection, sql, keys("media", media)))}
 
 
+def outdate(connection: Connection, media: Iterable[str]) -> None:
+    """Has these count as read by another version, so that they are read again."""
+    connection.execute(
+        f"UPDATE integrity SET version = '' WHERE media IN (SELECT media FROM {ROWS})",  # noqa: S608
+        keys("media", media),
+    )
+
+
 def broken(connection: Connection) -> Sequence[Integrity]:
     """Every media whose file was not right when it was last read, longest known first."""
     rows = fetch(connection, "SELECT * FROM integrity WHERE NOT ok ORDER BY checked, media")
