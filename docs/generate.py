@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from supervisor_core.reasons import Class, Reason
+from supervisor_core.runbook.entries import Entry, Topic, entries
 from supervisor_core.settings import Settings
 
 FOLDER = Path(__file__).parent
@@ -19,13 +20,27 @@ _CLASSES = {
 }
 
 
+_TOPICS = {
+    Topic.IMPORT: "Taking files in",
+    Topic.CLEANING: "Cleaning",
+    Topic.MODEL: "The model server, analyses, enrichments",
+    Topic.RECORDING: "Recording",
+    Topic.LIBRARY: "Libraries and larger pictures",
+    Topic.ELSEWHERE: "Buckets, web servers, alerts",
+    Topic.RUNNING: "Running",
+    Topic.DISK: "Disk and store",
+    Topic.CHECKS: "Checks, and what else an alert names",
+}
+
+
 def reasons_page() -> str:
     """Every reason with its class, its sentence and the next step."""
     lines = [
         "# Reasons",
         "",
-        "Every outcome that is not success has exactly one of these. This page is made from",
-        "`supervisor_core/reasons.toml`.",
+        "Every outcome that is not success has exactly one of these. The [runbook](runbook.md)",
+        "says what one sees of it, why it happens and which command to begin with. This page is",
+        "made from `supervisor_core/reasons.toml`.",
         "",
         "| class | what follows |",
         "|---|---|",
@@ -33,9 +48,55 @@ def reasons_page() -> str:
         "",
         "| reason | class | what happened | next step |",
         "|---|---|---|---|",
-        *(f"| `{r.value}` | {r.class_} | {r.sentence} | {r.next_step} |" for r in Reason),
+        *(f"| {_link(r)} | {r.class_} | {r.sentence} | {r.next_step} |" for r in Reason),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _link(reason: Reason) -> str:
+    return f"[`{reason.value}`](runbook.md#{reason.value.lower()})"
+
+
+def runbook_page() -> str:
+    """What is seen of every reason and check, why, and what to do, by what one is at."""
+    lines = [
+        "# Runbook",
+        "",
+        "What a person on call sees, why it is so, and the command to begin with. On the machine",
+        "itself `supervisor-assets explain NAME` prints the same. This page is made from",
+        "`supervisor_core/runbook/` and `supervisor_core/reasons.toml`. In the commands, `INTAKE`",
+        "and `MEDIA` are keys that `supervisor-assets status` prints, and `REFUSED` is a file in",
+        "`refused/` of the home, named by its intake. See also [operating](operate.md).",
+        "",
+        "| about | names |",
+        "|---|---|",
+    ]
+    for topic, title in _TOPICS.items():
+        links = " ".join(f"[`{one.name}`](#{one.name.lower()})" for one in _about(topic))
+        lines.append(f"| {title} | {links} |")
+    for topic, title in _TOPICS.items():
+        lines += ["", f"## {title}"]
+        for entry in _about(topic):
+            lines += ["", *_entry(entry)]
+    return "\n".join(lines) + "\n"
+
+
+def _about(topic: Topic) -> list[Entry]:
+    return [entry for entry in entries().values() if entry.topic is topic]
+
+
+def _entry(entry: Entry) -> Iterator[str]:
+    yield f"### {entry.name}"
+    yield ""
+    yield entry.sentence + (f" ({entry.class_})" if entry.class_ else "")
+    yield ""
+    yield f"- You see: {entry.symptom}"
+    yield f"- Why: {entry.cause}"
+    yield f"- Do: {entry.next_step}"
+    yield ""
+    yield "```"
+    yield entry.command
+    yield "```"
 
 
 def settings_page() -> str:
@@ -67,7 +128,7 @@ def _settings(part: type[BaseModel]) -> Iterator[str]:
             yield f"| `SUPERVISOR_{name.upper()}` | {default} | {field.description} |"
 
 
-PAGES = {"reasons.md": reasons_page, "configure.md": settings_page}
+PAGES = {"reasons.md": reasons_page, "configure.md": settings_page, "runbook.md": runbook_page}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -174,6 +174,22 @@ def test_a_reason_is_told_with_its_next_step_and_pages_where_an_address_is_set()
     assert told_of(run)["causes"][0]["link"] is None
 
 
+def test_what_fails_ends_with_the_command_that_explains_it_and_what_passes_does_not() -> None:
+    run, check = notice("run:clean_intake", "DISK_FULL"), notice(CHECK, "ERROR")
+    stale = notice("fresh:canary", "STALE")
+    unknown = notice("check:videos:of_another_program", "ERROR")
+    content = told_of(run, check, stale, unknown)
+    assert {one["explain"] for one in content["causes"]} == {
+        "supervisor-assets explain DISK_FULL",
+        "supervisor-assets explain anonymized",
+        "supervisor-assets explain STALE",
+        None,
+    }
+    assert "\n  supervisor-assets explain anonymized" in content["text"]
+    passing = Notice(Kind.PASSING, check.cause)
+    assert "explain" not in told_of(passing)["text"]
+
+
 @pytest.mark.parametrize("partition", ["Erika Mustermann", "20260504_", "../20260504_AAAAAAAAAA"])
 def test_a_partition_that_is_no_intake_is_not_named(partition: str) -> None:
     assert known_item(partition) == "other"

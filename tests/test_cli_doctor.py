@@ -181,3 +181,12 @@ def test_who_holds_the_store_is_found(sound: Path) -> None:
     with FairLock(sound / "store", "main").hold(shared=True, wait_s=5):
         assert _holders(sound / "store" / "main.lock") == [f"process {os.getpid()}"]
     assert _holders(sound / "store" / "main.lock") == []
+
+
+def test_whoever_holds_the_store_for_too_long_is_named(sound: Path) -> None:
+    settings = Settings(home=sound, store_wait_s=0.2)
+    with FairLock(sound / "store", "main").hold(shared=False, wait_s=1.0):
+        found = doctor_home.store(settings)
+    assert (found.state, found.reason) == (State.FAILED, Reason.STORE_BUSY)
+    assert f"by process {os.getpid()}" in found.said
+    assert doctor_home.store(settings).state is State.OK

@@ -32,6 +32,7 @@ ALL = {
     "edit",
     "enrich",
     "enrichments",
+    "explain",
     "health",
     "ingest",
     "record",

@@ -216,6 +216,21 @@ def doctor(as_json: Json = False) -> None:
 
 
 @app.command()
+def explain(
+    word: Annotated[
+        str | None,
+        typer.Argument(metavar="[REASON]", help="A reason or a check; else all are listed."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a reason or a check means, why it happens and what to do about it."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.explain import run as start
+
+        start(word, as_json=as_json)
+
+
+@app.command()
 def up(
     port: Annotated[
         int, typer.Option(min=1, max=65534, help="The webserver's port on this machine.")

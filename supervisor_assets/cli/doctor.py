@@ -36,11 +36,17 @@ def run(*, as_json: bool) -> None:
         for one in found:
             if one.fix:
                 say.note(f"{one.name}: {one.fix}")
+        say.more(one.reason for one in _worst(found) if one.reason)
     wrong = [one for one in found if one.state is State.FAILED]
     if any(one.reason is Reason.DEPENDENCY_MISSING for one in wrong):
         raise typer.Exit(Code.DEPENDENCY_MISSING)
     if wrong:
         raise typer.Exit(Code.FAILED)
+
+
+def _worst(found: list[Finding]) -> list[Finding]:
+    """What failed, or all where nothing did."""
+    return [one for one in found if one.state is State.FAILED] or found
 
 
 def _findings(worker: Worker) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from supervisor_assets.cli.installation import daemon_runs, existing_home, exist
 from supervisor_core.deadline import Worker
 from supervisor_core.home import PRIVATE_FOLDERS
 from supervisor_core.media.policy import load_profile, profile_names
-from supervisor_core.reasons import Reason
+from supervisor_core.reasons import Failed, Reason
 from supervisor_core.remote.listing import list_page
 from supervisor_core.remote.s3 import Storage
 from supervisor_core.settings import Settings
@@ -65,11 +65,23 @@ def store(settings: Settings) -> Finding:
     """The store can be opened, and who holds it."""
     if not (settings.home / "store" / "supervisor.duckdb").is_file():
         return warning("store", "not there yet", "It is made by the first ingest, demo or up.")
-    holders = _holders(settings.home / "store" / "main.lock")
-    with existing_store(settings).read() as connection:
-        row = connection.execute("SELECT count(*) FROM intake").fetchone()
-    said = f"{row[0] if row else 0} intakes"
-    return fine("store", said + (f"; held just now by {', '.join(holders)}" if holders else ""))
+    try:
+        with existing_store(settings).read() as connection:
+            row = connection.execute("SELECT count(*) FROM intake").fetchone()
+    except Failed as failed:
+        if failed.reason is not Reason.STORE_BUSY:
+            raise
+        return _held_store(settings)
+    return fine("store", f"{row[0] if row else 0} intakes")
+
+
+def _held_store(settings: Settings) -> Finding:
+    """The store that nobody can enter, with the processes that hold it by now."""
+    locks = ("main.turnstile", "main.lock")
+    holders = sorted({one for name in locks for one in _holders(settings.home / "store" / name)})
+    said = f"locked for {settings.store_wait_s:g} s by {', '.join(holders) or 'nobody any more'}"
+    fix = "See what it does (ps); one that hangs may be ended: the kernel then frees the store."
+    return Finding("store", State.FAILED, said, fix, Reason.STORE_BUSY)
 
 
 def key(settings: Settings) -> Finding:

@@ -92,5 +92,7 @@ def _end(code: Code, reason: str, said: str, next_step: str, shape: Shape) -> No
         say.data_json(shape | {"reason": reason, "message": said, "next_step": next_step})
     say.note(f"{reason}: {said}")
     say.note(f"Next: {next_step}")
+    if code not in (Code.USAGE, Code.INTERRUPTED):
+        say.more([reason])
     sys.stdout.flush()
     raise typer.Exit(code)

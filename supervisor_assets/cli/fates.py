@@ -100,6 +100,7 @@ def show(fates: Sequence[Fate]) -> None:
     say.table(COLUMNS, [fate.row for fate in fates])
     for reason, count in sorted(reasons(fates).items()):
         say.note(f"{reason} ({count}): {reason.sentence} {reason.next_step}")
+    say.more(reasons(fates))
     open_ones = [fate for fate in fates if not fate.verified]
     refused = sum(fate.state == Arrival.REFUSED for fate in open_ones)
     if refused:

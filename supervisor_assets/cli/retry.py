@@ -66,6 +66,7 @@ def _show(letters: Sequence[Letter], groups: Groups, dry_run: bool) -> None:
     say.table(_COLUMNS, rows)
     for reason in sorted({one for _, one in groups if one is not None}):
         say.note(f"{reason}: {reason.sentence} {reason.next_step}")
+    say.more(reason for _, reason in groups if reason is not None)
     if dry_run:
         say.note(f"{len(letters)} items would be tried again; nothing was changed.")
         return

@@ -6,7 +6,7 @@ A name that came from outside may hold line breaks, escape sequences or bytes th
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,6 +36,12 @@ def data_json(value: object) -> None:
 def note(text: str) -> None:
     """Prints a line for a person."""
     print(text, file=sys.stderr, flush=True)
+
+
+def more(names: Iterable[str]) -> None:
+    """Prints how to read more about what was named, where anything was."""
+    if first := min(names, default=None):
+        note(f"More: supervisor-assets explain {first}")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

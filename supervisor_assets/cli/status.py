@@ -55,6 +55,7 @@ def _show_all(home: Home, settings: Settings, limit: int, *, as_json: bool) -> N
     for code, count in found.reasons.items():
         reason = Reason[code]
         say.note(f"{reason} ({count}): {reason.sentence} {reason.next_step}")
+    say.more(found.reasons)
     if standing.total():
         say.note(f"Analyses: {standing.said}.")
     say.note(f"Files in the inbox: {waiting}. Home: {say.shown(home.root)}")

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from supervisor_core.notify.causes import Cause, Kind, Notice
 from supervisor_core.reasons import Reason
+from supervisor_core.runbook.entries import explained
 
 SHOWN_CAUSES = 20
 NO_REASON = "NO_REASON"
@@ -103,6 +104,7 @@ def _told(notice: Notice, ui_url: str | None) -> dict[str, Any]:
         "figures": dict(cause.figures),
         "run": cause.run,
         "link": _link(cause, ui_url),
+        "explain": _explain(cause),
     }
     reason = _REASONS.get(cause.cause)
     if reason:
@@ -118,6 +120,11 @@ def _names(cause: Cause) -> dict[str, str]:
         asset, _, check = rest.rpartition(":")
         return {"kind": "check", "asset": asset, "check": check}
     return {"kind": "run", "job": rest} if kind == "run" else {"kind": "freshness", "asset": rest}
+
+
+def _explain(cause: Cause) -> str | None:
+    """The command that says more: of a check by its name, else of what it failed for."""
+    return explained(_names(cause).get("check", cause.cause))
 
 
 def _link(cause: Cause, ui_url: str | None) -> str | None:
@@ -145,9 +152,8 @@ def _line(told: Mapping[str, Any]) -> str:
     figures = ", ".join(f"{name} {value:g}" for name, value in told["figures"].items())
     facts = f"; {figures}" if figures and not keys else ""
     said = f". {told['sentence']} {told['next_step']}" if "sentence" in told else ""
-    return f"FAILS  {subject} ({told['cause']}) since {told['since']}{befallen}{facts}{said}" + (
-        _after(told)
-    )
+    failing = f"FAILS  {subject} ({told['cause']}) since {told['since']}{befallen}{facts}{said}"
+    return failing + _after(told) + (f"\n  {told['explain']}" if told["explain"] else "")
 
 
 def _after(told: Mapping[str, Any]) -> str:

@@ -1,0 +1,1 @@
+"""What a person on call needs to know of each reason and check, by what they are about."""
