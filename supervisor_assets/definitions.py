@@ -19,6 +19,7 @@ from sensors.uploads import uploads_of
 from sensors.upscales import wanted_upscales
 from supervisor_assets.analyses.assets import analyses
 from supervisor_assets.analyses.checks import evidence, service_level
+from supervisor_assets.backups.checks import back_up_store, backed_up, backup_schedule
 from supervisor_assets.bucket_copies.assets import bucket_copies
 from supervisor_assets.bucket_copies.checks import copied
 from supervisor_assets.canary.assets import canary
@@ -35,6 +36,7 @@ from supervisor_assets.library.assets import library
 from supervisor_assets.rates.checks import rates
 from supervisor_assets.recordings.assets import recordings
 from supervisor_assets.recordings.checks import no_stuck_segment, recorded
+from supervisor_assets.retention.jobs import prune_records, prune_schedule
 from supervisor_assets.schedules import SCHEDULES
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
@@ -76,9 +78,10 @@ def definitions_for(home: str) -> dg.Definitions:
             decodes,
             compared,
             enrichment_levels,
+            backed_up,
         ],
-        jobs=list(JOBS),
-        schedules=list(SCHEDULES),
+        jobs=[*JOBS, back_up_store, prune_records],
+        schedules=[*SCHEDULES, backup_schedule, prune_schedule],
         sensors=[
             uploads_of(home),
             s3_uploads_of(home),

@@ -1,7 +1,8 @@
 """Dagster's own home: $SUPERVISOR_HOME/dagster, written from the shipped `dagster.yaml`.
 
 The one place that turns private knobs of Dagster. Its sensor daemon sleeps five seconds between two
-looks, which alone would use up the time in which a dropped file should have started a run. And it
+looks, which alone would use up the time in which a dropped file should have started a run; the one
+for backfills sleeps half a minute, before the first run and after the last. And it
 keeps the record of every look that found nothing for a day at least, which at our pace would be
 hundreds of megabytes. What every run prints for its console can be set for a single job only, not
 for a person who has said `up` and wants to hear of trouble alone.
@@ -24,14 +25,17 @@ from supervisor_assets.pools import make_places
 from supervisor_core.home import Home
 from supervisor_core.media.files import publish
 from supervisor_core.store.lock import FairLock
+from supervisor_core.store.swap import finish_swap
 
 SENSOR_LOOP_S = 0.5
+BACKFILL_LOOP_S = 5
 READY = "prepared_3"
 """The mark of a home whose databases and pools are made; another number has them made again."""
 RUN_LOG_LEVEL = "SUPERVISOR_RUN_LOG_LEVEL"
 """The variable by which `up` says from which level on runs print what they log."""
 _PREPARE_S = 60.0
 _DAEMON = "dagster._daemon.sensor"
+_BACKFILLS = "dagster._daemon.controller"
 _SHIPPED = (Path(__file__).parent / "dagster.yaml", Path(__file__).parents[1] / "dagster.yaml")
 _MARK = "# Written by Supervisor; a copy that was changed by hand stays as it is. "
 
@@ -66,6 +70,8 @@ class PromptScheduler(DagsterDaemonScheduler):
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         if _DAEMON in sys.modules:
             vars(sys.modules[_DAEMON])["MIN_INTERVAL_LOOP_TIME"] = SENSOR_LOOP_S
+        if _BACKFILLS in sys.modules:
+            vars(sys.modules[_BACKFILLS])["DEFAULT_DAEMON_INTERVAL_SECONDS"] = BACKFILL_LOOP_S
 
 
 def prepare_dagster_home(home: Home) -> Path:
@@ -75,6 +81,7 @@ def prepare_dagster_home(home: Home) -> Path:
     here, by one process: several that start together on an empty folder break them.
     """
     with FairLock(home.dagster, "prepare").hold(shared=False, wait_s=_PREPARE_S):
+        finish_swap(home, _PREPARE_S)
         target = home.dagster / "dagster.yaml"
         if not target.exists() or _is_ours(target.read_text("utf-8")):
             _write(target, _shipped())

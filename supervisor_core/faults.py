@@ -37,6 +37,18 @@ POINTS = frozenset(
     }
 )
 
+# Points on the way of a backup and back, which no work on media ever reaches.
+CARE_POINTS = frozenset(
+    {
+        "backup.copied",  # all is copied, nothing of it was read again
+        "backup.synced",  # a backup is complete, but has no name yet
+        "restore.staged",  # all lies ready beside the store, which is as it was
+        "restore.decided",  # from here on whoever comes next finishes the restore
+        "restore.moved",  # one more file has changed places
+        "restore.done",  # the store is the backup's, files were not looked for yet
+    }
+)
+
 _PLAN = re.compile(r"(?P<point>[^:]+)(?::(?P<action>[a-z]+))?(?::(?P<nth>[1-9][0-9]*))?")
 
 
@@ -45,9 +57,10 @@ def fault(point: str) -> None:
 
     The action is `kill` (the default: SIGKILL of this process), `hang` (blocks for ever), `error`
     (OSError EIO) or `full` (OSError ENOSPC). Raises `Failed(INTERNAL_ERROR)` for a point that is
-    not in `POINTS` and `Failed(BAD_CONFIGURATION)` for a variable that can't be understood.
+    not in `POINTS` or `CARE_POINTS`, and `Failed(BAD_CONFIGURATION)` for a variable that can't be
+    understood.
     """
-    if point not in POINTS:
+    if point not in POINTS | CARE_POINTS:
         raise Failed(Reason.INTERNAL_ERROR, fault_point=point)
     if text := os.environ.get(VARIABLE):
         _plan(text).reach(point)
@@ -64,7 +77,7 @@ class _Plan:
     def __init__(self, text: str) -> None:
         match = _PLAN.fullmatch(text)
         action = match["action"] or "kill" if match else ""
-        if match is None or match["point"] not in POINTS or action not in _ACTIONS:
+        if match is None or match["point"] not in POINTS | CARE_POINTS or action not in _ACTIONS:
             raise Failed(Reason.BAD_CONFIGURATION, setting=VARIABLE)
         self._point, self._act = match["point"], _ACTIONS[action]
         self._nth = int(match["nth"] or 1)

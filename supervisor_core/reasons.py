@@ -106,6 +106,8 @@ class Reason(StrEnum):
     NOT_PUBLISHED = auto()
     STORE_DAMAGED = auto()
     RESTRICTED_KEY_MISSING = auto()
+    BACKUP_DAMAGED = auto()
+    BACKUP_OVERDUE = auto()
     UNKNOWN_PROFILE = auto()
     UNKNOWN_DEVICE = auto()
     MASK_OUT_OF_FRAME = auto()

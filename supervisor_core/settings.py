@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from supervisor_core.configured.elsewhere import ElsewhereSettings
+from supervisor_core.configured.keeping import KeepingSettings
 from supervisor_core.configured.looks import LookSettings
 from supervisor_core.configured.models import ModelSettings
 from supervisor_core.configured.recording import RecordingSettings
@@ -23,6 +24,7 @@ class Settings(
     LookSettings,
     RecordingSettings,
     WatchingSettings,
+    KeepingSettings,
     BaseSettings,
 ):
     """The settings of one installation, read from the environment."""

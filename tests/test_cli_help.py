@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 ALL = {
     "alert",
     "analyses",
+    "backup",
     "clean",
     "consistency",
     "demo",
@@ -40,6 +41,7 @@ ALL = {
     "prompts",
     "missing",
     "prune",
+    "restore",
     "retry",
     "scan",
     "sql",

@@ -1,10 +1,11 @@
 """The commands that look after the store itself, with their arguments and help."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from supervisor_assets.cli.edge import edge
+from supervisor_assets.cli.edge import Usage, edge
 from supervisor_assets.cli.options import Json
 
 care = typer.Typer()
@@ -42,18 +43,74 @@ def trace(
 @care.command()
 def prune(
     older_than_days: Annotated[
-        float, typer.Option(min=0, help="Only what ended so many days ago.")
-    ] = 90.0,
+        float | None,
+        typer.Option(min=0, help="Only what ended so many days ago; by default as set."),
+    ] = None,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="Runs on which nothing rests, instead of attempts.")
+    ] = False,
+    records: Annotated[
+        bool, typer.Option("--records", help="Requests, scans, looks and trash, instead of these.")
+    ] = False,
     apply: Annotated[
         bool, typer.Option("--apply", help="Remove them; else they are only counted.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Count old attempts and questions of which nothing depends, or remove them."""
+    """Count old attempts, runs or records on which nothing rests, or remove them."""
     with edge(as_json=as_json):
-        from supervisor_assets.cli.care import prune as start
+        if runs and records:
+            raise Usage("--runs and --records are two things: choose one.")
+        from supervisor_assets.cli import prune as start
 
-        start(older_than_days, apply=apply, as_json=as_json)
+        chosen = start.runs if runs else start.records if records else start.attempts
+        chosen(older_than_days, apply=apply, as_json=as_json)
+
+
+@care.command()
+def backup(
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="Another folder than SUPERVISOR_BACKUP_FOLDER; nothing goes."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Back up the store and what belongs to it; neither the key nor media (docs/backup.md)."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.backup import make
+
+        make(to, as_json=as_json)
+
+
+@care.command()
+def restore(
+    backup: Annotated[
+        str, typer.Argument(metavar="BACKUP", help="A backup's folder or name, or: latest.")
+    ],
+    profile: Annotated[
+        str | None,
+        typer.Option(help="By which originals come in again that the backup does not know."),
+    ] = None,
+    without_identifiers: Annotated[
+        bool,
+        typer.Option("--without-identifiers", help="The key is lost: leave out what it opens."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read the backup and tell; change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Put a backup in the place of the store, which moves to trash/, and find later files again."""
+    with edge(as_json=as_json):
+        from supervisor_assets.cli.backup import bring_back
+
+        bring_back(
+            backup,
+            profile,
+            dry_run=dry_run,
+            identifiers=not without_identifiers,
+            as_json=as_json,
+        )
 
 
 @care.command()

@@ -1,4 +1,4 @@
-"""`consistency`, `trace`, `prune`, `missing`: what fits, what happened, what nobody needs."""
+"""`consistency`, `trace`, `missing`: what fits, what happened, what libraries have lost."""
 
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -13,7 +13,6 @@ from supervisor_assets.cli.installation import existing_home, existing_store
 from supervisor_core.care.consistency import Look, everything, look_over, nothing
 from supervisor_core.care.flaws import Finding
 from supervisor_core.care.missing import forget_lost, lost
-from supervisor_core.care.pruning import prune as prune_attempts
 from supervisor_core.deadline import Worker
 from supervisor_core.keys import media_id
 from supervisor_core.pipeline import Pipeline
@@ -34,7 +33,7 @@ def look(*, hashes: bool, as_json: bool) -> None:
     """Looks everything over; exit 1 where something does not fit."""
     with ExitStack() as stack:
         bar = stack.enter_context(say.progress("Looking the store over"))
-        work = _opened(stack).reporting(bar)
+        work = opened_pipeline(stack).reporting(bar)
         found = work.do(look_over, everything if hashes else nothing)
     if as_json:
         say.data_json(_told(found))
@@ -57,21 +56,10 @@ def trace(key: str, *, as_json: bool) -> None:
         say.table(_TRACE, [[row[name] for name in _TRACE] for row in told])
 
 
-def prune(older_than_days: float, *, apply: bool, as_json: bool) -> None:
-    """Counts what is old, and removes it when told."""
-    with ExitStack() as stack:
-        pruned = _opened(stack).do(prune_attempts, older_than_days * _DAY_S, dry_run=not apply)
-    if as_json:
-        say.data_json(asdict(pruned) | {"applied": apply})
-        return
-    done = "were removed" if apply else "could go; nothing was changed (--apply removes them)"
-    say.data(f"{pruned.attempts} attempts and {pruned.questions} questions {done}.")
-
-
 def missing(older_than_days: float, *, apply: bool, as_json: bool) -> None:
     """Lists what libraries have lost, and forgets it when told."""
     with ExitStack() as stack:
-        work = _opened(stack)
+        work = opened_pipeline(stack)
         found = work.do(forget_lost if apply else lost, older_than_days * _DAY_S)
     rows = [_missing(one) for one in found.files]
     if as_json:
@@ -91,7 +79,8 @@ def _missing(one: Missing) -> dict[str, Any]:
     return {"library": one.source, "media": media, "since": since, "bytes": one.size_bytes}
 
 
-def _opened(stack: ExitStack) -> Pipeline:
+def opened_pipeline(stack: ExitStack) -> Pipeline:
+    """A pipeline over the home, until the stack is closed; raises `Failed(NO_STORE)`."""
     settings = Settings.load()
     home = existing_home(settings)
     worker = stack.enter_context(Worker(grace_s=settings.grace_s))

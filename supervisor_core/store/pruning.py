@@ -1,4 +1,4 @@
-"""Attempts and questions of long ago, of which nothing depends any more."""
+"""Attempts, questions and records of long ago, of which nothing depends any more."""
 
 from datetime import datetime
 
@@ -32,4 +32,37 @@ def prune(connection: Connection, before: datetime) -> tuple[int, int]:
     counts = old(connection, before)
     connection.execute(f"DELETE FROM attempt WHERE id IN ({_OLD})", [before])  # noqa: S608
     connection.execute(f"DELETE FROM question WHERE id IN ({_ASKED})", [before])  # noqa: S608
+    return counts
+
+
+# Of each, what stays because nothing younger says it.
+_RECORDS = {
+    "request": "state IN ('done', 'failed') AND updated < ?",
+    "scan_results": "ended < ? AND (source, ended) NOT IN"
+    " (SELECT (source, max(ended)) FROM scan_results GROUP BY source, refused_reason IS NULL)",
+    "import_log": "happened < ? AND (source, fingerprint, happened) NOT IN"
+    " (SELECT (source, fingerprint, max(happened)) FROM import_log GROUP BY source, fingerprint)",
+    "consistency_look": "started < ? AND started < (SELECT max(started) FROM consistency_look)",
+}
+
+
+def old_records(connection: Connection, before: datetime) -> tuple[int, int, int, int]:
+    """How many requests, scans, findings of scans and looks at the store could go."""
+    counts = []
+    for table, old_ones in _RECORDS.items():
+        sql = f"SELECT count(*) FROM {table} WHERE {old_ones}"  # noqa: S608
+        row = connection.execute(sql, [before]).fetchone()
+        counts.append(int(row[0]) if row else 0)
+    requests, scans, events, looks = counts
+    return requests, scans, events, looks
+
+
+def forget_records(connection: Connection, before: datetime) -> tuple[int, int, int, int]:
+    """Removes them, with all that a look had found, and returns how many there were."""
+    counts = old_records(connection, before)
+    for table, old_ones in _RECORDS.items():
+        connection.execute(f"DELETE FROM {table} WHERE {old_ones}", [before])  # noqa: S608
+    connection.execute(
+        "DELETE FROM consistency_log WHERE look NOT IN (SELECT id FROM consistency_look)"
+    )
     return counts

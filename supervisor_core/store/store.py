@@ -15,6 +15,7 @@ from supervisor_core.settings import Settings
 from supervisor_core.store.database import Connection, Database
 from supervisor_core.store.instance import Plain
 from supervisor_core.store.restricted import Encrypted
+from supervisor_core.store.swap import finish_swap
 
 
 class Store:
@@ -24,6 +25,7 @@ class Store:
         wait_s = settings.store_wait_s
         self.home = home
         self.clock = clock
+        finish_swap(home, wait_s)
         self._main = Database("main", home.store / "supervisor.duckdb", Plain(), wait_s)
         self._restricted = Database(
             "restricted", home.store / "restricted.duckdb", Encrypted(home, settings), wait_s

@@ -1,0 +1,1 @@
+"""The nightly backup, and whether there is a young one."""

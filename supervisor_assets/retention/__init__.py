@@ -1,0 +1,1 @@
+"""What Dagster keeps of runs, and for how long."""
