@@ -2,8 +2,10 @@
 
 import io
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import cv2
 import dagster as dg
@@ -12,6 +14,7 @@ import pytest
 from pipeline_parts import House as Parts
 from rehearsal import House, metadata
 
+from supervisor_assets.cli import pages
 from supervisor_assets.facts import cleaning_facts, masked_facts, picture_facts
 from supervisor_assets.instance import prepare_dagster_home
 from supervisor_assets.making import version_of
@@ -23,6 +26,7 @@ from supervisor_core.media.strips import ROW, WIDTH, Strip, draw_strips
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.pipeline.masked_times import SPANS_MAX, joined, masked_times
 from supervisor_core.pipeline.tools import Tools
+from supervisor_core.settings import Settings
 
 EVENT_BYTES = 30_000
 
@@ -138,3 +142,30 @@ def test_a_large_thumbnail_is_made_smaller_for_the_pages(tmp_path: Path) -> None
     assert len(told(picture_facts(content))) < EVENT_BYTES
     assert not list(parts.home.work.iterdir())
     assert io.BytesIO(content).read(2) == b"\xff\xd8"
+
+
+def test_commands_name_the_pages_only_while_something_answers_there(tmp_path: Path) -> None:
+    home, settings = Home.create(tmp_path), Settings(home=tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with pages.written(home, url):
+            assert pages.address(home, settings) == url
+        assert pages.address(home, settings) is None
+        left_behind = pages.written(home, url)
+        left_behind.__enter__()
+    assert pages.address(home, settings) is None
+    shown = Settings(home=tmp_path, ui_url="https://pages.example/dagster/")
+    assert pages.address(home, shown) == "https://pages.example/dagster"
+
+
+def test_a_command_says_where_an_intake_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(home=tmp_path, ui_url="http://pages.example")
+    pages.tell(Home.create(tmp_path), settings, ["20260101_AAAAAAAAAA"] * 9)
+    said = capsys.readouterr()
+    assert said.out == ""
+    page, runs = said.err.splitlines()[:2]
+    assert page.endswith("/assets/cleaned_frames?view=partitions&partition=20260101_AAAAAAAAAA")
+    assert unquote(runs).endswith("/runs?q[0]=tag:dagster/partition=20260101_AAAAAAAAAA")
+    assert len(said.err.splitlines()) == 2 * pages.SHOWN

@@ -7,7 +7,7 @@ from time import time
 
 import typer
 
-from supervisor_assets.cli import copying, fates, say
+from supervisor_assets.cli import copying, fates, pages, say
 from supervisor_assets.cli.codes import Code, code_of
 from supervisor_assets.cli.collect import Collector
 from supervisor_assets.cli.elsewhere import Recorded, fetched, record_objects, sort_out
@@ -48,6 +48,8 @@ def run(words: Sequence[str], profile: str, *, wait: bool, as_json: bool) -> Non
         refused = [*given.refused, *uncopied, *not_found]
         stuck = _work(recorded, home, store, bar, wait=wait)
     copying.remove_if_empty(home.inbox / place)
+    if not as_json:
+        pages.tell(home, settings, recorded.intakes)
     if stuck is None:
         _tell_queued(recorded, refused, as_json=as_json)
     else:

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from supervisor_assets.cli import fates, say
+from supervisor_assets.cli import fates, pages, say
 from supervisor_assets.cli.codes import Code
 from supervisor_assets.cli.installation import existing_home
 from supervisor_assets.cli.standing import Standing
@@ -38,7 +38,7 @@ def run(intake: str | None, limit: int, *, as_json: bool) -> None:
     if intake is None:
         _show_all(home, settings, limit, as_json=as_json)
     else:
-        _show_one(Store(home, settings), IntakeKey(intake), as_json=as_json)
+        _show_one(home, settings, IntakeKey(intake), as_json=as_json)
 
 
 def _show_all(home: Home, settings: Settings, limit: int, *, as_json: bool) -> None:
@@ -84,8 +84,8 @@ def _told(home: Home, found: Overview, waiting: int) -> dict[str, Any]:
     return asdict(found) | {"latest": lines, "inbox": waiting, "home": str(home.root)}
 
 
-def _show_one(store: Store, intake: IntakeKey, *, as_json: bool) -> None:
-    with store.read() as connection:
+def _show_one(home: Home, settings: Settings, intake: IntakeKey, *, as_json: bool) -> None:
+    with Store(home, settings).read() as connection:
         told = fates.of_intake(connection, intake)
     if not told:
         raise Failed(Reason.UNKNOWN_INTAKE)
@@ -93,5 +93,6 @@ def _show_one(store: Store, intake: IntakeKey, *, as_json: bool) -> None:
         say.data_json({"intake": intake, "files": [fate.told for fate in told]})
     else:
         fates.show(told)
+        pages.tell(home, settings, [intake])
     if not all(fate.verified for fate in told):
         raise typer.Exit(Code.NOT_VERIFIED)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from supervisor_assets.cli import health, say
+from supervisor_assets.cli import health, pages, say
 from supervisor_assets.running.keeper import Keeper
 from supervisor_assets.running.part import Recipe
 from supervisor_assets.running.publishing import published
@@ -46,11 +46,13 @@ def run(port: int, home_folder: Path | None = None, *, verbose: bool = False) ->
                 end_all(mark)  # one that was killed a moment ago
             recipes = _recipes(home, listener, sockets, mark, verbose=verbose)
             keeper = Keeper(recipes, _tell, first_to_stop=("daemon", "webserver"))
+            url = f"http://{HOST}:{port}"
             with (
                 published(home, settings) as copy,
                 health.served(home, settings, HOST, port + 1, keeper, copy),
+                pages.written(home, url),
             ):
-                say.note(f"Supervisor: http://{HOST}:{port}  (stop with Ctrl-C)")
+                say.note(f"Supervisor: {url}  (stop with Ctrl-C)")
                 say.note(f"Health: http://{HOST}:{port + 1}/health")
                 say.note(f"Drop files into {say.shown(home.inbox)}")
                 keeper.run()
