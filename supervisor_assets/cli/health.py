@@ -2,11 +2,12 @@
 
 Over HTTP the same answer stands at `/health` beside the webserver while `up` runs, with how its
 parts are: status 200 when healthy or degraded, else 503. It reads a row or two of the store.
+Beside it stand the metrics at `/metrics`, made of the published copy of the store.
 """
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -20,6 +21,7 @@ from supervisor_assets.cli import say
 from supervisor_assets.cli.codes import Code
 from supervisor_core.canary.outcome import Health
 from supervisor_core.home import Home
+from supervisor_core.metrics.catalogue import CONTENT_TYPE
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Settings
 from supervisor_core.store import Store
@@ -28,6 +30,7 @@ from supervisor_core.store.service import OVERDUE, last_answer
 
 EVERY_S = 900.0
 PATHS = ("/health", "/healthz")
+METRICS_PATH = "/metrics"
 _WAIT_S = 2.0
 _UNKNOWN = "unknown"
 
@@ -137,9 +140,11 @@ def served(
     port: int,
     parts: Parts | None = None,
     copy: Copy | None = None,
+    metrics: Callable[[], bytes] | None = None,
 ) -> Iterator[None]:
     """Answers over HTTP while the block runs; raises `Failed(PORT_IN_USE)`."""
     known = {"home": home, "settings": settings, "parts": parts, "copy": copy}
+    known["metrics"] = staticmethod(metrics) if metrics else None
     handler = type("Handler", (_Handler,), known)
     try:
         server = _Server((host, port), handler)
@@ -163,11 +168,16 @@ class _Handler(BaseHTTPRequestHandler):
     settings: Settings
     parts: Parts | None
     copy: Copy | None
+    metrics: Callable[[], bytes] | None
     timeout = 10.0
 
     def do_GET(self) -> None:
-        """Answers the one question there is."""
-        if urlsplit(self.path).path not in PATHS:
+        """Answers one of the two questions that there are."""
+        path = urlsplit(self.path).path
+        if path == METRICS_PATH and self.metrics:
+            self._send_text(200, self.metrics(), CONTENT_TYPE)
+            return
+        if path not in PATHS:
             self._send(404, {"error": "not found"})
             return
         said, parts, copy = ask(self.home, self.settings), self.parts, self.copy
@@ -183,9 +193,11 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - named by the standard library
 
     def _send(self, status: int, content: dict[str, object]) -> None:
-        body = json.dumps(content).encode()
+        self._send_text(status, json.dumps(content).encode(), "application/json")
+
+    def _send_text(self, status: int, body: bytes, kind: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()

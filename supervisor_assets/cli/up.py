@@ -15,11 +15,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from supervisor_assets.cli import health, pages, say
+from supervisor_assets.running.counting import counted
 from supervisor_assets.running.keeper import Keeper
 from supervisor_assets.running.part import Recipe
-from supervisor_assets.running.publishing import published
+from supervisor_assets.running.publishing import Publishing, published
 from supervisor_assets.running.watchman import MARK, end_all, others
 from supervisor_core.home import Home
+from supervisor_core.metrics.page import MetricsPage
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Settings
 from supervisor_core.store.lock import hold_file
@@ -49,7 +51,7 @@ def run(port: int, home_folder: Path | None = None, *, verbose: bool = False) ->
             url = f"http://{HOST}:{port}"
             with (
                 published(home, settings) as copy,
-                health.served(home, settings, HOST, port + 1, keeper, copy),
+                _told(home, settings, port, keeper, copy),
                 pages.written(home, url),
             ):
                 say.note(f"Supervisor: {url}  (stop with Ctrl-C)")
@@ -100,6 +102,17 @@ def _environment(home: Home, mark: str, *, token: bool) -> dict[str, str]:
             MARK: mark,
         }
     )
+
+
+@contextmanager
+def _told(
+    home: Home, settings: Settings, port: int, keeper: Keeper, copy: Publishing
+) -> Iterator[None]:
+    """Health and metrics, one port above the pages."""
+    page = MetricsPage(home, settings, parts=keeper.states, copying=copy)
+    served = health.served(home, settings, HOST, port + 1, keeper, copy, page.text)
+    with counted(page), served:
+        yield
 
 
 def _tell(ended: Failed) -> None:

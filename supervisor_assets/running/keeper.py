@@ -14,7 +14,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from supervisor_assets.running.part import Part, Recipe
+from supervisor_assets.running.part import Part, Recipe, State
+from supervisor_core.metrics.samples import PartState
 from supervisor_core.processes import (
     Family,
     adopt_orphans,
@@ -71,6 +72,13 @@ class Keeper:
                 "ended": part.restarts.deaths,
                 "last_end": part.ended,
             }
+            for part in self.parts
+        }
+
+    def states(self) -> dict[str, PartState]:
+        """How every part is, for the metrics."""
+        return {
+            part.recipe.name: PartState(part.state is State.RUNNING, part.ends, part.silent_s)
             for part in self.parts
         }
 

@@ -46,6 +46,7 @@ class Part:
     recipe: Recipe
     restarts: Restarts = field(default_factory=Restarts)
     ended: str | None = None
+    ends: int = 0  # in all, as long as it is kept
     groups: set[int] = field(default_factory=set)  # of all its processes so far
     _process: "subprocess.Popen[bytes] | None" = None
     _beats: int = -1
@@ -70,6 +71,11 @@ class Part:
         if self._process is None:
             return State.WAITING
         return State.RUNNING if self._ready else State.STARTING
+
+    @property
+    def silent_s(self) -> float | None:
+        """For how long its process has said nothing; None while there is none."""
+        return time.monotonic() - self._heard_s if self._process else None
 
     def look(self) -> Failed | None:
         """Starts it if it is time to; returns why it ended, if it has just ended."""
@@ -126,6 +132,7 @@ class Part:
 
     def _put_off(self, now_s: float, ran_s: float, ended: str) -> Failed:
         wait_s = self.restarts.ended(ran_s)
+        self.ends += 1
         self.ended, self._again_s = ended, now_s + wait_s
         return Failed(Reason.PART_ENDED, part=self.recipe.name, how=ended, wait_s=wait_s)
 

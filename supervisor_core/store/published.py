@@ -50,11 +50,11 @@ class PublishedStore:
         return self.folder / "published.seen"
 
     def look(self) -> Published | None:
-        """What copy there is; None before the first."""
+        """What copy there is; None before the first, or when the disk is gone."""
         try:
             copy = self.path.stat()
             seen_ns = self.seen.stat().st_mtime_ns if self.seen.exists() else 0
-        except FileNotFoundError:
+        except OSError:
             return None
         return Published(copy.st_mtime_ns, max(copy.st_mtime_ns, seen_ns), copy.st_size)
 
