@@ -37,11 +37,12 @@ def arrival_facts(summary: IntakeSummary) -> Facts:
 
 
 def cleaning_facts(summary: IntakeSummary) -> Facts:
-    """How it was cleaned and what was proven."""
+    """How it was cleaned, by which rules, and what was proven."""
+    rules = _joined({_rules(one) for one in summary.outputs})
     return {
         "level": dg.MetadataValue.text(str(summary.worst_level or "none")),
-        "rests_on": dg.MetadataValue.text(_joined({_rules(one) for one in summary.outputs})),
-        "levels": dg.MetadataValue.json({str(level): n for level, n in summary.levels.items()}),
+        **reason_facts(summary.reasons),
+        **({"rests_on": dg.MetadataValue.text(rules)} if rules else {}),
         "media": dg.MetadataValue.int(len(summary.media)),
         "verified": dg.MetadataValue.int(summary.verified),
         "frames": dg.MetadataValue.int(summary.frames),
@@ -49,7 +50,8 @@ def cleaning_facts(summary: IntakeSummary) -> Facts:
         "masked_regions": dg.MetadataValue.int(summary.regions),
         "coverage_percent": _number(100 * summary.coverage),
         "seconds": _number(summary.seconds),
-    } | reason_facts(summary.reasons)
+        "levels": dg.MetadataValue.json({str(level): n for level, n in summary.levels.items()}),
+    }
 
 
 def analysis_facts(report: "AnalysisReport", evidence: "Evidence", model: str) -> Facts:

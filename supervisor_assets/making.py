@@ -33,6 +33,7 @@ class Group(StrEnum):
 
     ARRIVAL = "arrival"
     CLEANING = "cleaning"
+    PICTURES = "pictures"
     ANALYSIS = "analysis"
     FILES = "files"
     ENRICHMENT = "enrichment"

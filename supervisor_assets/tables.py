@@ -19,8 +19,8 @@ _ARRIVED = (
     *(("format", "string"), ("size", "string"), ("seconds", "float"), ("bytes", "int")),
 )
 _CLEANED = (
-    *(_ITEM, _MEDIA, ("level", "string"), ("verification", "string"), _REASON),
-    *(("frames", "int"), ("masked regions", "int"), ("masked percent", "float")),
+    *(_ITEM, _MEDIA, ("level", "string"), ("verified", "string"), _REASON),
+    *(("frames", "int"), ("regions", "int"), ("masked %", "float")),
 )
 
 
@@ -49,10 +49,10 @@ def _cleaned(item: Item) -> Mapping[str, Cell]:
     output = item.output
     return {
         "level": item.level.value if item.level else None,
-        "verification": item.verification.value if item.verification else None,
+        "verified": "yes" if item.verified else "no",
         "frames": output.frames if output else None,
-        "masked regions": output.regions if output else None,
-        "masked percent": round(100 * output.coverage, 3) if output else None,
+        "regions": output.regions if output else None,
+        "masked %": round(100 * output.coverage, 1) if output else None,
     }
 
 

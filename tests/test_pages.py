@@ -14,11 +14,13 @@ import pytest
 from pipeline_parts import House as Parts
 from rehearsal import House, metadata
 
+from supervisor_assets.cleaned_frames.checks import anonymized
 from supervisor_assets.cli import pages
 from supervisor_assets.facts import cleaning_facts, masked_facts, picture_facts
 from supervisor_assets.instance import prepare_dagster_home
 from supervisor_assets.making import version_of
 from supervisor_assets.tables import arrival_table, cleaning_table
+from supervisor_assets.videos.checks import decodable
 from supervisor_core.cleaning.job import CODE_VERSION
 from supervisor_core.deadline import Worker
 from supervisor_core.home import Home
@@ -26,6 +28,7 @@ from supervisor_core.media.strips import ROW, WIDTH, Strip, draw_strips
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.pipeline.masked_times import SPANS_MAX, joined, masked_times
 from supervisor_core.pipeline.tools import Tools
+from supervisor_core.reasons import Reason
 from supervisor_core.settings import Settings
 
 EVENT_BYTES = 30_000
@@ -169,3 +172,14 @@ def test_a_command_says_where_an_intake_is_shown(
     assert page.endswith("/assets/cleaned_frames?view=partitions&partition=20260101_AAAAAAAAAA")
     assert unquote(runs).endswith("/runs?q[0]=tag:dagster/partition=20260101_AAAAAAAAAA")
     assert len(said.err.splitlines()) == 2 * pages.SHOWN
+
+
+def test_a_check_that_fails_says_why_and_what_to_do(tmp_path: Path) -> None:
+    parts = Parts(tmp_path)
+    key = parts.arrive("one\nframe_level = TIMEOUT\nroi_mask = DECODE_FAILED")
+    parts.clean(key)
+    for found in (anonymized(parts.pipeline.summary(key)), decodable(parts.pipeline.summary(key))):
+        assert not found.passed
+        said = str(found.metadata["reasons"].value)
+        assert Reason.DECODE_FAILED.sentence in said
+        assert Reason.DECODE_FAILED.next_step in said

@@ -11,6 +11,7 @@ import dagster as dg
 
 from resources import PipelineResource
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
+from supervisor_assets.facts import reason_facts
 from supervisor_assets.failures import told
 from supervisor_assets.partitions import intake
 from supervisor_assets.videos.checks import DECODABLE, decodable
@@ -126,6 +127,7 @@ def anonymized(summary: IntakeSummary) -> dg.AssetCheckResult:
             "worst_level": str(worst or "none"),
             "badge": _BADGES.get(worst, "Not finished"),  # type: ignore[arg-type]
             **{str(level): count for level, count in summary.levels.items()},
+            **reason_facts({} if passed else summary.reasons),
         },
     )
 

@@ -103,9 +103,9 @@ def settle(context: dg.OpExecutionContext, pipeline: PipelineResource) -> dg.Out
         work = pipeline.open()
         summary = work.summary(_intake(context))
         require_finished(summary)
-        facts = cleaning_facts(summary) | cleaning_table(summary) | masked_facts(summary)
+        facts = picture_facts(work.preview(summary)) | masked_facts(summary)
+        facts |= cleaning_facts(summary) | cleaning_table(summary)
         proven = [one for one in summary.outputs if one.verified_at]
-        facts |= picture_facts(work.preview(summary))
         version = version_of(f"{one.sha256} {one.policy} {one.code_version}" for one in proven)
         return dg.Output(None, metadata=facts, data_version=dg.DataVersion(version))
 

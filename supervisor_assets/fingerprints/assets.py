@@ -65,7 +65,7 @@ def fingerprints(work: Pipeline, key: IntakeKey) -> Facts | Unmade:
 
 @intake_asset(
     below=cleaned_frames,
-    group=Group.FILES,
+    group=Group.PICTURES,
     kinds={"png", "jpeg", "duckdb"},
     limits=("upscale_base_s",),
     description=described(

@@ -12,7 +12,7 @@ from supervisor_core.pipeline import Pipeline
 
 @intake_asset(
     below=cleaned_frames,
-    group=Group.CLEANING,
+    group=Group.PICTURES,
     kinds={"jpeg", "duckdb"},
     limits=("thumbnail_s",),
     description=described(

@@ -76,7 +76,11 @@ def decodable(summary: IntakeSummary) -> dg.AssetCheckResult:
         asset_key=DECODABLE.asset_key,
         passed=not found,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"files": len(summary.items), **{reason.value: n for reason, n in found.items()}},
+        metadata={
+            "files": len(summary.items),
+            **{reason.value: n for reason, n in found.items()},
+            **reason_facts(found),
+        },
     )
 
 
