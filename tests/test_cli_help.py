@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 ALL = {
     "alert",
     "analyses",
+    "backfill",
     "backup",
     "clean",
     "consistency",

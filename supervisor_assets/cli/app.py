@@ -10,6 +10,7 @@ import typer
 from supervisor_assets.cli.app_care import care
 from supervisor_assets.cli.app_libraries import libraries
 from supervisor_assets.cli.app_looks import looks
+from supervisor_assets.cli.app_operating import operating
 from supervisor_assets.cli.app_records import records
 from supervisor_assets.cli.codes import MEANING
 from supervisor_assets.cli.edge import edge
@@ -264,6 +265,7 @@ _PARTS = {
     "Libraries": libraries,
     "Pictures and films": looks,
     "Care": care,
+    "Operating": operating,
 }
 for _panel, _part in _PARTS.items():
     for _command in _part.registered_commands:

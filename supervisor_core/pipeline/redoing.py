@@ -49,6 +49,18 @@ def make_willing(
     return len(forgotten)
 
 
+def meant(
+    context: Context, assets: Collection[str], redo: Redo, within: Within
+) -> dict[str, list[Chosen]]:
+    """What would be made again of each asset, looked up at one moment; changes nothing.
+
+    Raises `Failed` as `make_willing`.
+    """
+    basis = basis_of(context, assets, redo)
+    with context.store.read() as connection:
+        return {asset: choose(connection, asset, redo, within, basis) for asset in assets}
+
+
 def _forget(
     context: Context,
     connection: Connection,
@@ -104,13 +116,13 @@ def _undraw(
     return undrawn
 
 
-def basis_of(context: Context, assets: Collection[str], redo: Redo, *, ask: bool = True) -> Basis:
+def basis_of(context: Context, assets: Collection[str], redo: Redo) -> Basis:
     """What the results of these assets would rest on now.
 
-    With `ask` the model servers are asked which model they serve, where that decides; raises
-    `Failed` when one can't be asked, and BAD_CONFIGURATION for what can't be read.
+    The model servers are asked which model they serve, where that decides; raises `Failed` when
+    one can't be asked, and BAD_CONFIGURATION for what can't be read.
     """
-    served = _Served(context, wanted=ask and redo.what is What.OLDER)
+    served = _Served(context, wanted=redo.what is What.OLDER)
     profiles: dict[str, Mapping[str, str]] = {}
     made: dict[str, list[Made]] = {}
     if "analyses" in assets:
