@@ -106,6 +106,9 @@ def test_what_a_killed_writer_had_committed_is_in_the_copy_and_nothing_else(
     log = store.home.store / "supervisor.duckdb.wal"
     assert log.exists() == ("after" in point)  # there is something to take in
     publisher = Publisher(store.home)
+    publisher.place.folder.mkdir()
+    for left in ("published.part", "published.part.wal"):  # by a publisher that was killed
+        (publisher.place.folder / left).write_bytes(b"half")
     publisher.publish()
     with publisher.place.read() as connection:
         wishes, deeds, _ = connection.execute(COUNTS).fetchone()
