@@ -13,6 +13,8 @@ from supervisor_assets.cli import (
     doctor_alerts,
     doctor_enrichments,
     doctor_home,
+    doctor_keeping,
+    doctor_libraries,
     doctor_model,
     doctor_software,
     doctor_streams,
@@ -50,9 +52,11 @@ def _worst(found: list[Finding]) -> list[Finding]:
 
 
 def _findings(worker: Worker) -> Iterator[Finding]:
+    begun = doctor_keeping.now()
     checks: dict[str, Callable[[], Finding]] = {
         "system": doctor_software.system,
         "packages": doctor_software.packages,
+        "tested versions": doctor_software.constraints,
         "opencv": doctor_software.opencv,
         "codecs": partial(doctor_software.codecs, worker),
         "text models": partial(doctor_software.models, worker),
@@ -62,7 +66,7 @@ def _findings(worker: Worker) -> Iterator[Finding]:
         last = checked(name, check)
         yield last
     if last.state is State.OK:
-        yield from _findings_at_home(Settings.load(), worker)
+        yield from _findings_at_home(Settings.load(), worker, begun)
 
 
 def _settings() -> Finding:
@@ -70,13 +74,19 @@ def _settings() -> Finding:
     return fine("settings", f"valid; {len(given)} set in the environment")
 
 
-def _findings_at_home(settings: Settings, worker: Worker) -> Iterator[Finding]:
+def _findings_at_home(
+    settings: Settings, worker: Worker, begun: doctor_keeping.Moment
+) -> Iterator[Finding]:
     checks: dict[str, Callable[[], Finding]] = {
         "home": partial(doctor_home.folders, settings),
         "disk": partial(doctor_home.disk, settings),
+        "locks": partial(doctor_keeping.locks, settings),
+        "clock": partial(doctor_keeping.clock, settings, begun),
         "storage": partial(doctor_home.storage, settings),
+        "store's shape": partial(doctor_keeping.shape, settings),
         "store": partial(doctor_home.store, settings),
         "restricted store": partial(doctor_home.key, settings),
+        "backup": partial(doctor_keeping.backup, settings),
         "profiles": partial(doctor_home.profiles, settings),
         "devices": partial(doctor_home.devices, settings, worker),
         "model server": partial(doctor_model.server, settings, worker),
@@ -86,9 +96,11 @@ def _findings_at_home(settings: Settings, worker: Worker) -> Iterator[Finding]:
         "enrichment models": partial(doctor_enrichments.models, settings, worker),
         "enrichments": partial(doctor_enrichments.standing, settings),
         "canary": partial(doctor_model.canary, settings),
+        "libraries": partial(doctor_libraries.libraries, settings, worker),
         "streams": partial(doctor_streams.configured, settings),
         "recordings": partial(doctor_streams.recordings, settings),
         "alerts": partial(doctor_alerts.alerts, settings),
+        "pools": partial(doctor_keeping.pools, settings),
         "daemon": partial(doctor_home.daemon, settings),
     }
     for name, check in checks.items():

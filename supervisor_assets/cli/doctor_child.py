@@ -1,10 +1,11 @@
 """What `doctor` looks at in a child process: native libraries and models, which may crash."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
-from supervisor_core.reasons import Reason
+from supervisor_core.reasons import Failed, Reason
 
 
 @dataclass(frozen=True)
@@ -16,13 +17,40 @@ class Look:
     digest: str = ""
 
 
-def try_codecs() -> str:
-    """The version of FFmpeg inside PyAV; raises ImportError when its H.264 encoder is missing."""
+READ = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg2video", "mpeg4", "mjpeg", "aac", "mp3", "opus")
+"""What a medium may be coded in."""
+
+
+def try_codecs() -> tuple[str, str]:
+    """The version of FFmpeg inside PyAV, and what it can't read; writes and reads a picture.
+
+    Raises ImportError when PyAV is missing, and av.FFmpegError without an H.264 encoder.
+    """
     import av
 
-    av.CodecContext.create("libx264", "w")
-    av.CodecContext.create("h264", "r")
-    return ".".join(str(part) for part in av.library_versions["libavcodec"])
+    writer = av.CodecContext.create("libx264", "w")
+    writer.width, writer.height, writer.pix_fmt = 64, 48, "yuv420p"
+    writer.time_base = Fraction(1, 25)
+    packets = [*writer.encode(av.VideoFrame(64, 48, "yuv420p")), *writer.encode(None)]
+    reader = av.CodecContext.create("h264", "r")
+    shown = [frame for packet in [*packets, None] for frame in reader.decode(packet)]
+    if len(shown) != 1:
+        raise Failed(Reason.DEPENDENCY_MISSING, package="av", codec="h264")
+    version = ".".join(str(part) for part in av.library_versions["libavcodec"])
+    return version, " ".join(unreadable(READ))
+
+
+def unreadable(names: Iterable[str]) -> list[str]:
+    """Those codecs that nothing here can decode."""
+    import av
+
+    missing = []
+    for name in names:
+        try:
+            av.CodecContext.create(name, "r")
+        except (av.FFmpegError, ValueError):
+            missing.append(name)
+    return missing
 
 
 def try_models() -> str:

@@ -1,15 +1,22 @@
 """The part of `doctor` that looks at the home, the store and the configuration."""
 
 import os
+import shlex
 import shutil
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from supervisor_assets.cli import doctor_child
 from supervisor_assets.cli.findings import Finding, State, fine, warning
-from supervisor_assets.cli.installation import daemon_runs, existing_home, existing_store
+from supervisor_assets.cli.installation import (
+    daemon_runs,
+    existing_home,
+    existing_store,
+    silent_parts,
+)
 from supervisor_core.deadline import Worker
-from supervisor_core.home import PRIVATE_FOLDERS
+from supervisor_core.home import PRIVATE_FOLDERS, PUBLIC_FOLDERS
 from supervisor_core.media.policy import load_profile, profile_names
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.remote.listing import list_page
@@ -18,6 +25,7 @@ from supervisor_core.settings import Settings
 
 _TRY_S = 60.0
 _LITTLE = 10
+_LATER = ("backups",)  # made when it is needed
 _START = "Start it with: supervisor-assets up"
 
 
@@ -26,16 +34,36 @@ def folders(settings: Settings) -> Finding:
     root = settings.home.absolute()
     if not root.is_dir():
         return warning("home", "not there yet", "It is made by the first ingest, demo or up.")
-    if not os.access(root, os.W_OK | os.X_OK):
-        fix = "Give the user that runs the program write access to it."
-        return Finding("home", State.FAILED, "can't be written to", fix, Reason.FILE_NOT_READABLE)
-    private = [root / name for name in PRIVATE_FOLDERS]
-    open_ones = [path.name for path in private if path.is_dir() and _mode(path) & 0o077]
+    ours = [root, *(root / name for name in (*PRIVATE_FOLDERS, *PUBLIC_FOLDERS, *_LATER))]
+    there = [path for path in ours if path.is_dir()]
+    shut = [path for path in there if not os.access(path, os.R_OK | os.W_OK | os.X_OK)]
+    if shut:
+        fix = f"Run: sudo chown -R {os.geteuid()} {_words(shut)} && chmod u+rwx {_words(shut)}"
+        said = f"can't be written to: {', '.join(path.name for path in shut)}"
+        return Finding("home", State.FAILED, said, fix, Reason.FILE_NOT_READABLE)
+    private = [root / name for name in (*PRIVATE_FOLDERS, *_LATER)]
+    open_ones = [path for path in private if path.is_dir() and _mode(path) & 0o077]
     if open_ones:
-        fix = f"Run chmod 700 on {' '.join(open_ones)} in the home."
-        said = f"others may look into {', '.join(open_ones)}"
+        said = f"others may look into {', '.join(path.name for path in open_ones)}"
+        fix = f"Run: chmod 700 {_words(open_ones)}"
         return Finding("home", State.FAILED, said, fix, Reason.BAD_CONFIGURATION)
+    closed = [root / name for name in PUBLIC_FOLDERS if _is_closed(root / name)]
+    if closed:
+        said = f"nobody else may look into {', '.join(path.name for path in closed)}"
+        return warning("home", said, f"If others should, run: chmod 755 {_words(closed)}")
+    names = settings.names_file or root / "names.txt"
+    if names.is_file() and _mode(names) & 0o077:
+        return warning("home", "others may read the list of names", f"Run: chmod 600 {names}")
     return fine("home", str(root))
+
+
+def _words(paths: Sequence[Path]) -> str:
+    """Paths as a shell takes them."""
+    return shlex.join(map(str, paths))
+
+
+def _is_closed(folder: Path) -> bool:
+    return folder.is_dir() and _mode(folder) & 0o055 != 0o055
 
 
 def disk(settings: Settings) -> Finding:
@@ -126,9 +154,19 @@ def daemon(settings: Settings) -> Finding:
     if not (settings.home / "dagster" / READY).is_file():
         return warning("daemon", "never started here", _START)
     with open_instance(existing_home(settings)) as instance:
-        if daemon_runs(instance):
-            return fine("daemon", "running")
-    return warning("daemon", "not running: what is dropped into the inbox waits", _START)
+        if not daemon_runs(instance):
+            said = "not running: what is dropped into the inbox waits"
+            return warning("daemon", said, _START)
+        silent, broken = silent_parts(instance)
+    if silent or broken:
+        said = "running; " + "; ".join(
+            f"{', '.join(names)} {word}"
+            for names, word in ((silent, "say nothing"), (broken, "tell of errors"))
+            if names
+        )
+        fix = "See why with: supervisor-assets up --verbose; stop it and start it again."
+        return warning("daemon", said, fix)
+    return fine("daemon", "running")
 
 
 def _mode(path: Path) -> int:

@@ -2,17 +2,20 @@
 
 import platform
 import sys
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distributions, requires, version
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
 from supervisor_assets.cli import doctor_child
-from supervisor_assets.cli.findings import Finding, State, fine
+from supervisor_assets.cli.findings import Finding, State, fine, warning
 from supervisor_core.deadline import Worker
 from supervisor_core.reasons import Failed, Reason
 
 PACKAGE = "supervisor-assets"
 _TRY_S = 120.0
+_SHOWN = 5
 
 
 def system() -> Finding:
@@ -52,11 +55,32 @@ def opencv() -> Finding:
     return fine("opencv", ", ".join(builds))
 
 
+def constraints() -> Finding:
+    """What is installed is what was tested together, where the list of that is at hand."""
+    path = Path(__file__).parents[2] / "constraints.txt"
+    if not path.is_file():
+        return fine("tested versions", "the list of them is not installed")
+    return compared(path.read_text("utf-8").splitlines())
+
+
+def compared(lines: Iterable[str]) -> Finding:
+    """Compares what is installed with lines such as `duckdb==1.5.5`."""
+    wanted = [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
+    different = [name for one in wanted if "==" in (name := _unfit(one))]
+    if different:
+        fix = "Install those that were tested: pip install -e . -c constraints.txt"
+        shown = ", ".join(different[:_SHOWN]) + (" ..." if len(different) > _SHOWN else "")
+        return warning("tested versions", f"others are installed: {shown}", fix)
+    return fine("tested versions", f"as tested, of {len(wanted)}")
+
+
 def codecs(worker: Worker) -> Finding:
-    """H.264 can be read and written."""
-    return fine(
-        "codecs", f"x264, libavcodec {worker.call(doctor_child.try_codecs, limit_s=_TRY_S)}"
-    )
+    """H.264 can be written, and all that uploads may be coded in can be read."""
+    version, missing = worker.call(doctor_child.try_codecs, limit_s=_TRY_S)
+    if missing:
+        fix = "Install the wheel of PyAV, which brings its own FFmpeg: make setup"
+        return warning("codecs", f"x264, libavcodec {version}; can't read {missing}", fix)
+    return fine("codecs", f"x264, libavcodec {version}; reads {len(doctor_child.READ)} codecs")
 
 
 def models(worker: Worker) -> Finding:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from supervisor_core.store import Store
+    from supervisor_core.store.database import Database
 
 # A daemon shows a sign of life every 30 s; `up` wipes them when it stops.
 SILENT_S = 75.0
@@ -34,7 +35,26 @@ def existing_store(settings: Settings) -> "Store":
     return Store(existing_home(settings), settings)
 
 
+def store_as_it_is(settings: Settings) -> "Database":
+    """The main file of the home, which is neither made nor brought up to date."""
+    from supervisor_core.store.database import Database
+    from supervisor_core.store.instance import Plain
+
+    path = settings.home.absolute() / "store" / "supervisor.duckdb"
+    return Database("main", path, Plain(), settings.store_wait_s)
+
+
 def daemon_runs(instance: "DagsterInstance") -> bool:
     """True when a daemon has shown a sign of life just now: it starts runs by itself."""
     beat = instance.get_daemon_heartbeats().get("SENSOR")
     return beat is not None and time.time() - beat.timestamp < SILENT_S
+
+
+def silent_parts(instance: "DagsterInstance") -> tuple[list[str], list[str]]:
+    """The parts of the daemon without a sign of life just now, and those that told of errors."""
+    beats = instance.get_daemon_heartbeats()
+    wanted = instance.get_required_daemon_types()
+    young = time.time() - SILENT_S
+    silent = [name for name in wanted if name not in beats or beats[name].timestamp < young]
+    broken = [name for name in wanted if name not in silent and beats[name].errors]
+    return silent, broken

@@ -129,6 +129,11 @@ class Database:
                 _inside.busy = False
 
 
+def known_steps(name: str) -> frozenset[int]:
+    """The steps of a database's shape that this program knows."""
+    return frozenset(_migrations(name))
+
+
 def open_plain(path: Path, read_only: bool) -> Connection:
     """Opens an unencrypted file that can reach no other file."""
     config = CONFIG | {"enable_external_access": "false"}
