@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 from rehearsal import House, checks, steps
 
+from sensors.runs import last_runs
 from supervisor_assets.care.checks import consistent
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cleaned_frames.checks import proof
@@ -15,6 +16,7 @@ from supervisor_assets.leftovers.checks import leftovers
 from supervisor_assets.rates.checks import rates
 from supervisor_assets.videos.assets import videos
 from supervisor_core.home import Home
+from supervisor_core.store.rows import fetch
 
 INTAKES = {
     "recordings", "videos", "cleaned_frames", "thumbnails", "analyses", "bucket_copies",
@@ -45,7 +47,9 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield House(Home.create(tmp_path / "home"), instance)
 
 
-def select(house: House, intake: str, *assets: dg.AssetsDefinition) -> dg.ExecuteInProcessResult:
+def select(
+    house: House, intake: str, *assets: dg.AssetsDefinition, **tags: str
+) -> dg.ExecuteInProcessResult:
     """Runs assets of an intake as they run when somebody selects them, with all their checks."""
     definitions = dg.Definitions(
         assets=[videos, cleaned_frames],
@@ -56,7 +60,10 @@ def select(house: House, intake: str, *assets: dg.AssetsDefinition) -> dg.Execut
     job = definitions.get_repository_def().get_implicit_global_asset_job_def()
     chosen = [asset.key for asset in assets]
     return job.execute_in_process(
-        instance=house.instance, partition_key=intake, asset_selection=chosen
+        instance=house.instance,
+        partition_key=intake,
+        asset_selection=chosen,
+        tags={f"supervisor/{name}": value for name, value in tags.items()},
     )
 
 
@@ -76,3 +83,37 @@ def test_a_run_of_an_intake_leaves_to_the_clock_what_is_judged_by_it(house: Hous
         "accepted", "decodable", "frame_count_matches", "no_residual_text", "no_stray_metadata",
         "anonymized",
     }  # fmt: skip
+
+
+def rounds(house: House) -> list[tuple[str, int]]:
+    """How each file stands, and how often its first level was tried."""
+    sql = """
+        SELECT cleaning, count(*) AS tries FROM attempt JOIN media USING (media)
+        WHERE step = 'mask' AND level = 'frame_level' GROUP BY media, cleaning ORDER BY cleaning
+    """
+    with house.store.read() as connection:
+        return [(str(row["cleaning"]), int(str(row["tries"]))) for row in fetch(connection, sql)]
+
+
+def test_what_has_failed_is_tried_again_by_hand_and_good_work_by_name_alone(house: House) -> None:
+    house.drop("ward/a.png", "frame_level=DECODE_FAILED", "roi_mask=DECODE_FAILED")
+    house.drop("ward/b.png")
+    (intake,) = house.take_in()
+    assert house.run(intake).success
+    assert rounds(house) == [("frame_level", 1), ("raw_aside", 1)]
+    assert house.run(intake).success  # as a sensor of ours starts it: nothing is tried again
+    assert rounds(house) == [("frame_level", 1), ("raw_aside", 1)]
+    assert select(house, intake, cleaned_frames).success
+    assert rounds(house) == [("frame_level", 1), ("raw_aside", 2)]
+    assert select(house, intake, cleaned_frames, again="all").success
+    assert rounds(house) == [("frame_level", 2), ("raw_aside", 3)]
+
+
+def test_a_run_by_hand_counts_for_the_job_that_makes_the_same(house: House) -> None:
+    house.drop("a.mp4")
+    (intake,) = house.take_in()
+    assert last_runs(house.instance, "clean_intake", [intake], 0.0) == {}
+    ran = select(house, intake, videos)
+    found = last_runs(house.instance, "clean_intake", [intake], 0.0)
+    assert [(one.run_id, one.succeeded) for one in found.values()] == [(ran.run_id, True)]
+    assert last_runs(house.instance, "analyse_intake", [intake], 0.0) == {}
