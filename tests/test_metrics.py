@@ -32,6 +32,7 @@ from supervisor_core.store import (
     Connection,
     alerts,
     attempts,
+    audit,
     breakers,
     pruning,
     recordings,
@@ -41,6 +42,7 @@ from supervisor_core.store import (
 from supervisor_core.store import media as media_table
 from supervisor_core.store.arrivals import record_arrivals
 from supervisor_core.store.attempts import Attempt, Outcome, Step
+from supervisor_core.store.audit import Deed
 from supervisor_core.store.rates import FIGURES
 from supervisor_core.store.recordings import Session
 from supervisor_core.store.segments import GapRow
@@ -160,6 +162,9 @@ def test_tries_are_counted_by_stage_outcome_and_reason(house: House) -> None:
     house.tried(Step.MASK, level="frame_level", **late)
     house.tried(Step.VERIFY, **late | {"reason": Reason.VERIFICATION_TIMEOUT})
     house.tried(Step.ANALYSE, outcome=Outcome.INTERRUPTED, reason=Reason.WORKER_CRASHED)
+    with house.store.write() as connection:
+        deeds = [Deed("set_aside", "a", {}), Deed("prune", "attempts", {})]
+        audit.write(connection, "me", deeds, house.clock())
     found = house.values()
     done = {"outcome": "done", "reason": ""}
     assert value(found, "attempts_total", stage="mask", **done) == 2
@@ -172,7 +177,7 @@ def test_tries_are_counted_by_stage_outcome_and_reason(house: House) -> None:
     assert value(found, "timeouts_total", stage="verify") == 1
     assert value(found, "timeouts_total", stage="import") == 0
     assert value(found, "fallbacks_total", level="roi_mask") == 1
-    assert value(found, "fallbacks_total", level="raw_aside") == 0
+    assert value(found, "fallbacks_total", level="raw_aside") == 1
 
 
 def test_durations_are_a_true_histogram(house: House) -> None:
