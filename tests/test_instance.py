@@ -26,6 +26,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from supervisor_assets import instance as module
 from supervisor_assets.definitions import defs
 from supervisor_assets.instance import (
+    BACKFILL_LOOP_S,
     RUN_LOG_LEVEL,
     SENSOR_LOOP_S,
     PromptScheduler,
@@ -126,9 +127,20 @@ def test_only_a_process_with_a_sensor_daemon_is_made_prompt(
 
 
 def test_the_knob_that_is_turned_exists_in_this_version_of_dagster() -> None:
-    from dagster._daemon import sensor
+    from dagster._daemon import controller, sensor
 
     assert sensor.MIN_INTERVAL_LOOP_TIME > 0
+    assert controller.DEFAULT_DAEMON_INTERVAL_SECONDS > 0
+
+
+def test_a_backfill_does_not_wait_half_a_minute_for_its_first_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    daemon = ModuleType("dagster._daemon.controller")
+    daemon.DEFAULT_DAEMON_INTERVAL_SECONDS = 30  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, daemon.__name__, daemon)
+    PromptScheduler()
+    assert daemon.DEFAULT_DAEMON_INTERVAL_SECONDS == BACKFILL_LOOP_S
 
 
 def test_only_old_ticks_that_had_nothing_to_do_are_forgotten(home: Home) -> None:
