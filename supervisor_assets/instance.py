@@ -28,7 +28,7 @@ from supervisor_core.store.lock import FairLock
 from supervisor_core.store.swap import finish_swap
 
 SENSOR_LOOP_S = 0.5
-BACKFILL_LOOP_S = 5
+BACKFILL_LOOP_S = 10
 READY = "prepared_3"
 """The mark of a home whose databases and pools are made; another number has them made again."""
 RUN_LOG_LEVEL = "SUPERVISOR_RUN_LOG_LEVEL"
