@@ -88,14 +88,17 @@ def counted(counts: Mapping[str, int]) -> Facts:
 
 
 def reason_facts(reasons: Mapping[Reason, int]) -> Facts:
-    """Why items did not come further, and what to do; nothing when all did."""
+    """Why items did not come further, and what to do; nothing when all did.
+
+    It is plain text: of a check and a run the pages show Markdown only when it is asked for.
+    """
     if not reasons:
         return {}
     lines = [
-        f"- **{reason}** ({count}): {reason.sentence} {reason.next_step}"
+        f"{reason} ({count}): {reason.sentence} {reason.next_step}"
         for reason, count in sorted(reasons.items())
     ]
-    return {"reasons": dg.MetadataValue.md("\n".join(lines))}
+    return {"reasons": dg.MetadataValue.text("\n".join(lines))}
 
 
 def picture_facts(content: bytes | None) -> Facts:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-WIDTH, ROW, AXIS = 640, 18, 18
+WIDTH, ROW, AXIS = 480, 18, 18
 STRIPS_MAX = 8
 _MARGIN = 20
 _INK, _PAPER, _FAINT, _MARKED = (0, 0, 0), (255, 255, 255), (225, 225, 225), (0, 114, 178)

@@ -355,7 +355,7 @@ class Pipeline:
 
     @_step
     def preview(self, summary: IntakeSummary) -> bytes | None:
-        """A JPEG of at most 20 kB of the intake's first item that may be shown, if there is one."""
+        """A JPEG of at most 8 kB of the intake's first item that may be shown, if there is one."""
         return preview(self._context, summary)
 
     @_step

@@ -22,9 +22,9 @@ from supervisor_core.store.progress import IntakeSummary
 
 LONGEST_SIDE = 512
 PART = "thumbnail.part"
-PREVIEW_BYTES = 20_000
+PREVIEW_BYTES = 8_000
 """What goes into Dagster's database goes there for every intake, and several times."""
-PREVIEW_SIDES = (256, 128, 64)
+PREVIEW_SIDES = (256, 192, 128, 64)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def thumbnails(context: Context, intake: IntakeKey, at_most: int | None = None) 
 
 
 def preview(context: Context, summary: IntakeSummary) -> bytes | None:
-    """A JPEG of at most 20 kB of the first item that may be shown; its thumbnail is drawn first."""
+    """A JPEG of at most 8 kB of the first item that may be shown; its thumbnail is drawn first."""
     items = summary.media.values()
     readable = (gate.pass_gate(item.media, item.output) for item in items if item.media)
     first = next((one for one in readable if one is not None), None)
