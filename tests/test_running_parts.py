@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.errors import DagsterCodeLocationLoadError, DagsterUserCodeUnreachableError
 
 from supervisor_assets.cli.up import _sockets
 from supervisor_assets.instance import open_instance
@@ -184,6 +184,8 @@ def test_that_nobody_answers_is_not_logged_for_every_sensor() -> None:
     assert not is_news(logged(away))
     assert not is_news(logged(by_that))
     assert not is_news(logged(None, "caught DagsterUserCodeUnreachableError: away"))
+    told = DagsterCodeLocationLoadError(f"Failure loading it: {away!r}", load_error_infos=[])
+    assert not is_news(logged(told))
     assert is_news(logged(None))
     assert is_news(logged(ValueError("b")))
 

@@ -24,7 +24,8 @@ def is_news(record: logging.LogRecord) -> bool:
     """False when the record says that the code server can't be reached."""
     error = record.exc_info[1] if record.exc_info else None
     while error is not None:
-        if isinstance(error, DagsterUserCodeUnreachableError):
+        # A location that could not be loaded holds the cause as text alone.
+        if isinstance(error, DagsterUserCodeUnreachableError) or _NAME in str(error):
             return False
         error = error.__cause__ or error.__context__
     return _NAME not in record.getMessage()
