@@ -12,6 +12,7 @@ MODULES = (
     "benchmarks.recording",
     "benchmarks.duplicates",
     "benchmarks.library",
+    "benchmarks.pages",
     "benchmarks.published",
 )
 

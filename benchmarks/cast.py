@@ -50,3 +50,8 @@ def draw(source: Path, destination: Path, longest_side: int) -> None:  # noqa: A
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def draw_picture(source: Path, destination: Path, longest_side: int) -> None:  # noqa: ARG001
+    """Writes as many bytes as a picture has that goes into Dagster's database."""
+    destination.write_bytes(bytes(8_000))
