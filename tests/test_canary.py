@@ -255,6 +255,7 @@ def test_monitors_are_told_over_http(flight: Flight | None, status: int, tmp_pat
         assert _get(port, "/health") == (status, flight.health if flight else "unknown")
         assert _get(port, "/health?from=monitor") == _get(port, "/health")
         assert _get(port, "/other")[0] == 404
+        assert _get(port, "/health", Host="evil.example:80")[0] == 421
         with pytest.raises(Failed) as caught, health.served(home, settings, "127.0.0.1", port):
             pass
     assert caught.value.reason is Reason.PORT_IN_USE
@@ -281,9 +282,10 @@ def test_doctor_tells_what_the_last_flight_said(
     assert doctor_model.canary(settings).state is state
 
 
-def _get(port: int, path: str) -> tuple[int, str | None]:
+def _get(port: int, path: str, **headers: str) -> tuple[int, str | None]:
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(asked, timeout=5) as answer:
             return answer.status, json.load(answer).get("health")
     except urllib.error.HTTPError as error:
         with error:

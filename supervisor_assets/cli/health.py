@@ -19,6 +19,7 @@ import typer
 
 from supervisor_assets.cli import say
 from supervisor_assets.cli.codes import Code
+from supervisor_assets.guard.rules import Refused, Rules, hosts_of
 from supervisor_core.canary.outcome import Health
 from supervisor_core.home import Home
 from supervisor_core.metrics.catalogue import CONTENT_TYPE
@@ -143,8 +144,14 @@ def served(
     metrics: Callable[[], bytes] | None = None,
 ) -> Iterator[None]:
     """Answers over HTTP while the block runs; raises `Failed(PORT_IN_USE)`."""
-    known = {"home": home, "settings": settings, "parts": parts, "copy": copy}
-    known["metrics"] = staticmethod(metrics) if metrics else None
+    known = {
+        "home": home,
+        "settings": settings,
+        "parts": parts,
+        "copy": copy,
+        "metrics": staticmethod(metrics) if metrics else None,
+        "rules": Rules(port, hosts_of(settings.ui_hosts.split(","))),
+    }
     handler = type("Handler", (_Handler,), known)
     try:
         server = _Server((host, port), handler)
@@ -169,10 +176,15 @@ class _Handler(BaseHTTPRequestHandler):
     parts: Parts | None
     copy: Copy | None
     metrics: Callable[[], bytes] | None
+    rules: Rules
     timeout = 10.0
 
     def do_GET(self) -> None:
-        """Answers one of the two questions that there are."""
+        """Answers one of the two questions that there are, under a name of this server alone."""
+        host = self.headers.get("Host", "").lower()
+        if host and not self.rules.is_ours(host):  # every browser says one
+            self._send(Refused.HOST.status, {"error": Refused.HOST.sentence})
+            return
         path = urlsplit(self.path).path
         if path == METRICS_PATH and self.metrics:
             self._send_text(200, self.metrics(), CONTENT_TYPE)

@@ -79,6 +79,13 @@ class Rules:
         right = compare_digest(bearer, self.token.encode())
         return compare_digest(headers.cookie(self.cookie_name), self.cookie.encode()) or right
 
+    def is_ours(self, host: str) -> bool:
+        """True when this is a name of this server, in lower case and as a browser writes it."""
+        own = {f"{name}:{self.port}" for name in _LOOPBACK}
+        if self.port == _HTTP_PORT:
+            own |= set(_LOOPBACK)
+        return host in own or host in self.hosts
+
     def is_key(self, given: str) -> bool:
         """True when this is the token."""
         return bool(self.token) and compare_digest(given.encode(), self.token.encode())
@@ -95,7 +102,7 @@ class Rules:
 
     def _foreign(self, scope: Scope, headers: "Headers") -> Refused | None:
         host = headers.one(b"host").decode("latin-1").lower()
-        if not self._is_ours(host):
+        if not self.is_ours(host):
             return Refused.HOST
         origins = headers.all(b"origin")
         ours = [f"{scheme}://{host}".encode("latin-1") for scheme in ("http", "https")]
@@ -104,12 +111,6 @@ class Rules:
         if not origins and (scope["type"] == "websocket" or scope.get("method") == "POST"):
             return Refused.ORIGIN
         return Refused.ORIGIN if _is_drawn_in(headers) else None
-
-    def _is_ours(self, host: str) -> bool:
-        own = {f"{name}:{self.port}" for name in _LOOPBACK}
-        if self.port == _HTTP_PORT:
-            own |= set(_LOOPBACK)
-        return host in own or host in self.hosts
 
 
 class Headers:
