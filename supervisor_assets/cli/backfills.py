@@ -34,10 +34,11 @@ from supervisor_assets.partitions import intake
 from supervisor_assets.requests import PRIORITY_TAG
 from supervisor_core.expected import in_words, seconds_left
 from supervisor_core.keys import IntakeKey
-from supervisor_core.redo import Redo
+from supervisor_core.redo import CLEANED, Redo
 from supervisor_core.settings import Settings
 
 _COLUMNS = ("backfill", "state", "assets", "intakes", "ended", "failed", "asked")
+_PICTURES = "thumbnails"
 _LISTED = 20
 _LATE = 50
 _POLL_S = 1.0
@@ -126,8 +127,9 @@ class House:
 
         So a run that waits for a model takes no place from those that clean.
         """
+        every = _with_pictures(wanted)
         groups = [
-            {asset: keys for asset, keys in wanted.items() if _key(asset) in assets}
+            {asset: keys for asset, keys in every.items() if _key(asset) in assets}
             for assets in (*ASSETS_OF.values(),)
         ]
         return [self._launch(redo, group) for group in groups if group]
@@ -288,6 +290,14 @@ def _assets(backfill: PartitionBackfill) -> tuple[str, ...]:
     if backfill.asset_selection:
         return tuple(sorted(one.to_user_string() for one in backfill.asset_selection))
     return (backfill.job_name,) if backfill.job_name else ()
+
+
+def _with_pictures(
+    wanted: Mapping[str, Sequence[IntakeKey]],
+) -> dict[str, Sequence[IntakeKey]]:
+    """What is cleaned again gets its small pictures in the same run, and not in a later one."""
+    pictures = [*wanted.get(CLEANED, ()), *wanted.get(_PICTURES, ())]
+    return {**wanted, _PICTURES: list(dict.fromkeys(pictures))} if pictures else dict(wanted)
 
 
 def _key(asset: str) -> dg.AssetKey:
