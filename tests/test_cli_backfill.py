@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from ollama_server import Mode, OllamaServer
 from pipeline_parts import House
 
 from supervisor_assets.cli.app import app
-from supervisor_assets.instance import open_instance
+from supervisor_assets.instance import open_instance, prepare_dagster_home
 from supervisor_assets.requests import PARTITION_TAG, PRIORITY_TAG
 from supervisor_core.expected import in_words, seconds_left
 from supervisor_core.keys import IntakeKey
@@ -65,14 +66,31 @@ class Site:
         }
 
 
+@dataclass(frozen=True)
+class Template:
+    """A folder with a home that is copied for each test, and its intakes."""
+
+    folder: Path
+    intakes: list[IntakeKey]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    house = House(tmp_path_factory.mktemp("template"))
+    prepare_dagster_home(house.home)
+    return Template(house.folder, [cleaned(house, text) for text in (FAILING, HALF, "sound")])
+
+
 @pytest.fixture
-def site(tmp_path: Path, server: OllamaServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(
+    tmp_path: Path, template: Template, server: OllamaServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
+    shutil.copytree(template.folder, tmp_path, dirs_exist_ok=True)
     house = house_asking(tmp_path, server.url, analysis_tries=1)
     monkeypatch.setenv("SUPERVISOR_HOME", str(house.home.root))
     monkeypatch.setenv("SUPERVISOR_OLLAMA_URL", server.url)
-    aside, half, good = (cleaned(house, text) for text in (FAILING, HALF, "sound"))
     with open_instance(house.home) as instance:
-        yield Site(house, instance, aside, half, good)
+        yield Site(house, instance, *template.intakes)
 
 
 def test_a_dry_run_says_what_and_why_and_launches_nothing(site: Site) -> None:
