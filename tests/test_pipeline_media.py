@@ -12,7 +12,7 @@ from supervisor_core.deadline import Worker
 from supervisor_core.keys import IntakeKey
 from supervisor_core.media.kinds import recognise
 from supervisor_core.pipeline.tools import Tools
-from supervisor_core.reasons import Reason
+from supervisor_core.reasons import Failed, Reason
 from supervisor_core.states import Arrival as State
 from supervisor_core.states import Cleaning, Verification
 from supervisor_core.store import identifiers
@@ -96,18 +96,36 @@ def test_a_video_keeps_its_frames_on_the_way(house: House, shared_data: Path) ->
     assert house.progress[-1][0] == house.progress[-1][1]
 
 
-def test_the_device_of_the_profile_reaches_the_mask(house: House, shared_data: Path) -> None:
+def from_device(house: House, picture: Path, device: str) -> IntakeKey:
+    """A picture that came in by a profile with this device."""
     folder = house.home.root / "profiles"
-    folder.mkdir()
-    ends = {}
-    for name, picture in (("olympus_cv_1500", "00120_resize"), ("nobodys", "00120_hflip")):
-        (folder / f"{name}.toml").write_text(f"device = '{name}'\n")
-        shutil.copy2(shared_data / f"images/dups/ukbench{picture}.jpg", house.home.inbox / name)
-        key = house.record(house.see(name), profile=name)
-        house.pipeline.import_items(key)
+    folder.mkdir(exist_ok=True)
+    (folder / "tower.toml").write_text(f"device = '{device}'\n")
+    shutil.copy2(picture, house.home.inbox / "one.jpg")
+    key = house.record(house.see("one.jpg"), profile="tower")
+    house.pipeline.import_items(key)
+    return key
+
+
+def test_the_device_of_the_profile_reaches_the_mask(house: House, shared_data: Path) -> None:
+    picture = shared_data / "images/dups/ukbench00120_resize.jpg"
+    key = from_device(house, picture, "olympus_cv_1500")
+    house.clean(key)
+    (item,) = house.pipeline.summary(key).items
+    assert item.verified
+    assert item.output.coverage > 0.25
+
+
+def test_a_device_that_nobody_knows_stops_the_run_and_the_files_wait(
+    house: House, shared_data: Path
+) -> None:
+    key = from_device(house, shared_data / "images/dups/ukbench00120_resize.jpg", "olympsu")
+    with pytest.raises(Failed) as caught:
         house.clean(key)
-        (ends[name],) = house.pipeline.summary(key).items
-    assert ends["olympus_cv_1500"].verified
-    assert ends["olympus_cv_1500"].output.coverage > 0.25
-    assert ends["nobodys"].level is Cleaning.RAW_ASIDE
-    assert ends["nobodys"].reason is Reason.UNKNOWN_DEVICE
+    assert caught.value.reason is Reason.UNKNOWN_DEVICE
+    (item,) = house.pipeline.summary(key).items
+    assert item.level is Cleaning.WAITING
+    from_device(house, shared_data / "images/dups/ukbench00120_resize.jpg", "olympus_cv_1500")
+    house.clean(key)
+    (item,) = house.pipeline.summary(key).items
+    assert item.verified

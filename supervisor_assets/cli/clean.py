@@ -19,9 +19,6 @@ from supervisor_core.pipeline.falls import PASSING, STOPPING
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Settings
 
-# The arguments or the installation are at fault, whatever the file is.
-_NOT_THE_FILE = STOPPING | {Reason.UNKNOWN_DEVICE, Reason.MASK_OUT_OF_FRAME}
-
 # Nothing is kept of the file, so the level has the name that says: not anonymized.
 _NO_LEVEL_HELPED = "raw_aside"
 
@@ -97,7 +94,7 @@ def _clean(wish: Wish, worker: Worker, bar: say.Bar) -> Result:
     try:
         looked = _look(wish, worker)
     except Failed as failed:
-        if failed.reason in _NOT_THE_FILE | PASSING:
+        if failed.reason in STOPPING | PASSING:
             raise
         destination.clear_place(wish.out)
         return Result(refused=failed)

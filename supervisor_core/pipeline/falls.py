@@ -10,9 +10,11 @@ STOPPING = frozenset(
     {
         Reason.BAD_CONFIGURATION,
         Reason.DEPENDENCY_MISSING,
+        Reason.MASK_OUT_OF_FRAME,
         Reason.RESTRICTED_KEY_MISSING,
         Reason.STORAGE_DENIED,
         Reason.STORE_DAMAGED,
+        Reason.UNKNOWN_DEVICE,
         Reason.UNKNOWN_PROFILE,
     }
 )
