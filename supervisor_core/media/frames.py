@@ -26,6 +26,10 @@ from supervisor_core.reasons import Failed, Reason
 Plane = NDArray[np.uint8]
 FALLBACK_TIME_BASE = Fraction(1, 90_000)
 FALLBACK_RATE = Fraction(25)
+# So far back only another clock goes: what is less is disorder.
+_BACK_S = 1
+# Further ahead MP4 can't say: its 32 bits must hold a step and how much later it is shown.
+_AHEAD_TICKS = 2**30
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,7 @@ class VideoFrames:
         self.rate = FALLBACK_RATE
         self.aspect: Fraction | None = None
         self.colour = Colour(1, 2, 2, 2)
+        self._shift = 0  # of the present clock
         self._rotation: int | None = None
         self._orientation = Orientation()
 
@@ -173,11 +178,19 @@ class VideoFrames:
         last = self.timeline.last_ticks
         step = max(1, round(1 / (self.rate * self.time_base)))
         stamp = decoded.pts if decoded.pts is not None else decoded.dts
-        time = stamp - start if stamp is not None else (0 if last is None else last + step)
+        follows = 0 if last is None else last + step
+        time = follows if stamp is None else stamp - start + self._shift
+        if last is not None and self._is_another_clock(time - last):
+            self._shift += follows - time
+            time = follows
         # Stamps that stand still or run backwards can't be written; one tick keeps the order.
         time = max(time, 0) if last is None else max(time, last + 1)
         self.timeline.last_ticks = time
         return time
+
+    def _is_another_clock(self, ticks: int) -> bool:
+        """True when a step can't be one of time: what comes plays right after what came."""
+        return ticks * self.time_base < -_BACK_S or ticks > _AHEAD_TICKS
 
 
 class Timeline:
@@ -186,23 +199,27 @@ class Timeline:
     def __init__(self) -> None:
         self.last_ticks: int | None = None
         self.last_s = 0.0
-        self._first: int | None = None
+        self._first: Fraction | None = None
         self._hash = hashlib.sha256()
 
     def add(self, time_s: Fraction) -> None:
         """Takes in the next frame's time in seconds, exact to the microsecond."""
         self.last_s = float(time_s)
-        time_us = round(time_s * 1_000_000)
-        self._first = time_us if self._first is None else self._first
-        self._hash.update((time_us - self._first).to_bytes(8, "big", signed=True))
+        self._first = time_s if self._first is None else self._first
+        # Rounded after it is counted from the first: a copy that begins at 0 rounds the same then.
+        self._hash.update(_microseconds(time_s - self._first).to_bytes(8, "big", signed=True))
 
     def digest(self, *, beside_sound: bool = False) -> str:
         """SHA-256 over all times so far, counted from the first frame.
 
         Beside sound it says as well when that is: without any the file begins with the picture.
         """
-        start = self._first if beside_sound else 0
-        return f"{self._hash.hexdigest()}+{start or 0}"
+        start = self._first if beside_sound else None
+        return f"{self._hash.hexdigest()}+{_microseconds(start or Fraction(0))}"
+
+
+def _microseconds(time_s: Fraction) -> int:
+    return round(time_s * 1_000_000)
 
 
 def _planes(frame: av.VideoFrame) -> Iterator[Plane]:
