@@ -13,7 +13,7 @@ import av
 import pytest
 from cleaning_builders import job_for
 from hls_server import GROUP, RATE, numbered
-from joining_parts import put, see
+from joining_parts import coded, cut_at_keys, put, see
 
 from supervisor_core.cleaning.job import Level
 from supervisor_core.cleaning.ladder import clean, verify
@@ -126,3 +126,11 @@ def test_a_segment_that_jumps_within_is_cleaned(
 def test_a_clock_that_begins_anew_far_behind_goes_on(level: Level, tmp_path: Path) -> None:
     cleaned = proven(whole(tmp_path, (2000.0, 10.0)), level)
     assert steps_s(cleaned) == {1 / RATE}
+
+
+@pytest.mark.parametrize("level", Level)
+def test_a_recording_that_begins_within_a_group_is_whole(level: Level, tmp_path: Path) -> None:
+    options = (("x264-params", "keyint=12:min-keyint=2:scenecut=0:b-adapt=0:bframes=2:open-gop=1"),)
+    paths = put(tmp_path, cut_at_keys(coded("libx264", options), 1)[3:4])
+    (part,) = join(paths, tmp_path / "out")
+    assert times(proven(part.path, level)) == times(part.path)

@@ -31,6 +31,8 @@ PRESET, CRF, THREADS = "veryfast", "18", 2
 SAME_EVERYWHERE = "cpu-independent=1"
 # Slices, parameter sets; not SEI (6), filler (12) or units of unknown use (14-31).
 KEPT_UNITS = "filter_units=pass_types=1-5|7-8"
+_UNIT_KIND, _ANEW = 0x1F, 5  # of H.264: a slice of a picture before which all is forgotten
+_LENGTHS_AT = 4  # in the stream's head: how long the lengths before its units are, less one
 # The clock in which the container's edit list counts; the default of 1000 would round start times.
 MP4_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
 INT32_MAX = 2**31 - 1
@@ -230,22 +232,36 @@ def may_copy(path: Path, frames_shown: int) -> bool:
 
     An edit list, a cropping rectangle or a packet that is dropped when played hides pictures that
     nobody inspected; they would travel along in a copy, as would data that other players repair
-    in other ways.
+    in other ways. A stream that begins within a group of pictures is shown from its first one only
+    by an SEI unit, which a copy leaves out.
     """
     with open_container(path) as container:
         stream = picture_stream(container)
         codec = stream.codec_context
         # Only a stream in the MP4 form (its parameter sets begin with version 1) can be rewrapped.
-        rewrappable = (codec.extradata or b"")[:1] == b"\x01"
+        head = codec.extradata or b""
+        rewrappable = head[:1] == b"\x01" and len(head) > _LENGTHS_AT
         if codec.name != "h264" or codec.pix_fmt != "yuv420p" or not rewrappable:
             return False
         with damaged(Reason.DECODE_FAILED):
+            coded = (packet for packet in container.demux(stream) if packet.size)
+            first = next(coded, None)
+            if first is None or not _begins_anew(bytes(first), head[_LENGTHS_AT] & 3):
+                return False
             shown = [
-                packet.dts is not None and not packet.is_discard
-                for packet in container.demux(stream)
-                if packet.size
+                packet.dts is not None and not packet.is_discard for packet in chain([first], coded)
             ]
     return all(shown) and len(shown) == frames_shown and _shows_all_it_codes(path)
+
+
+def _begins_anew(packet: bytes, length_bytes_less_one: int) -> bool:
+    """True when a packet in the MP4 form holds a picture that needs nothing before it."""
+    size, at = length_bytes_less_one + 1, 0
+    while at + size < len(packet):
+        if packet[at + size] & _UNIT_KIND == _ANEW:
+            return True
+        at += size + int.from_bytes(packet[at : at + size], "big")
+    return False
 
 
 def _shows_all_it_codes(path: Path) -> bool:
