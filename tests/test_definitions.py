@@ -20,7 +20,7 @@ from supervisor_assets.videos.assets import videos
 from supervisor_core.reasons import Failed
 from supervisor_core.settings import Settings
 
-SPECS = list(definitions_for("").resolve_all_asset_specs())
+SPECS = sorted(definitions_for("").resolve_all_asset_specs(), key=lambda spec: spec.key)
 LADDER = ["mask_every_frame", "verify_every_frame", "mask_outside_region", "verify_region"]
 
 
