@@ -12,12 +12,13 @@ from pathlib import Path
 import av
 import pytest
 from cleaning_builders import job_for
-from hls_server import GROUP, RATE, numbered
+from hls_server import GROUP, HEIGHT, RATE, WIDTH, numbered
 from joining_parts import coded, cut_at_keys, put, see
 
 from supervisor_core.cleaning.job import Level
 from supervisor_core.cleaning.ladder import clean, verify
 from supervisor_core.media.frames import VideoFrames
+from supervisor_core.media.policy import AudioPolicy
 from supervisor_core.recording.joining import join
 
 TICKS = 90_000
@@ -25,34 +26,31 @@ STEP = TICKS // RATE
 COUNT = 12
 
 
-def stream(
-    start: int, first: int = 0, size: tuple[int, int] = (160, 96), step: int = STEP
-) -> bytes:
+def stream(start: int, first: int = 0, step: int = STEP, codec: str = "aac") -> bytes:
     """A transport stream whose pictures begin at a tick, and its sound up to a second earlier."""
     output = io.BytesIO()
     with av.open(output, "w", format="mpegts", options={"mpegts_copyts": "1"}) as container:
         video = container.add_stream("libx264", rate=RATE)
-        video.width, video.height, video.pix_fmt = *size, "yuv420p"
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         video.codec_context.time_base = Fraction(1, TICKS)
         video.options = {
             "preset": "ultrafast",
             "x264-params": f"keyint={GROUP}:bframes=2:b-adapt=0",
         }
-        sound = container.add_stream("aac", rate=48_000)
+        sound = container.add_stream(codec, rate=48_000)
         for index in range(COUNT):
             picture = av.VideoFrame.from_ndarray(numbered(first + index), format="bgr24")
-            picture = picture.reformat(*size, format="yuv420p")
             picture.pts, picture.time_base = start + index * step, Fraction(1, TICKS)
             container.mux(video.encode(picture))
-            container.mux(sound.encode(_silence(start // TICKS, index)))
+            container.mux(sound.encode(_silence(start // TICKS, index, sound.format.name)))
         for one in (video, sound):
             container.mux(one.encode(None))
     return output.getvalue()
 
 
-def _silence(start_s: int, index: int) -> av.AudioFrame:
+def _silence(start_s: int, index: int, form: str) -> av.AudioFrame:
     samples = 48_000 // RATE
-    frame = av.AudioFrame(format="fltp", layout="mono", samples=samples)
+    frame = av.AudioFrame(format=form, layout="mono", samples=samples)
     for plane in frame.planes:
         plane.update(bytes(plane.buffer_size))
     frame.sample_rate, frame.time_base = 48_000, Fraction(1, 48_000)
@@ -60,9 +58,9 @@ def _silence(start_s: int, index: int) -> av.AudioFrame:
     return frame
 
 
-def proven(source: Path, level: Level) -> Path:
+def proven(source: Path, level: Level, audio: AudioPolicy = AudioPolicy.DROP) -> Path:
     """Cleans a file, has it read again, and returns the cleaned one."""
-    job = job_for(source, source.with_suffix(f".{level}.mp4"), level=level)
+    job = job_for(source, source.with_suffix(f".{level}.mp4"), level=level, audio=audio)
     report = clean(job)
     proof = verify(job, report)
     assert (proof.reason, proof.frames_match) == (None, True)
@@ -96,9 +94,11 @@ def test_a_recording_that_jumped_twice_is_joined_and_cleaned(
         assert see(cleaned).numbers == numbers
 
 
-def whole(folder: Path, starts_s: Sequence[float]) -> Path:
+def whole(folder: Path, starts_s: Sequence[float], codec: str = "aac") -> Path:
     """All clocks in one segment, as one that can't be joined is handed over."""
-    streams = [stream(round(start * TICKS), 100 * n) for n, start in enumerate(starts_s)]
+    streams = [
+        stream(round(start * TICKS), 100 * n, codec=codec) for n, start in enumerate(starts_s)
+    ]
     (path,) = put(folder, [b"".join(streams)])
     return path
 
@@ -134,3 +134,17 @@ def test_a_recording_that_begins_within_a_group_is_whole(level: Level, tmp_path:
     paths = put(tmp_path, cut_at_keys(coded("libx264", options), 1)[3:4])
     (part,) = join(paths, tmp_path / "out")
     assert times(proven(part.path, level)) == times(part.path)
+
+
+@pytest.mark.parametrize("codec", ["aac", "mp2"])
+@pytest.mark.parametrize("clocks", [(50.0, 10.0), (10.0, 9.8), (10.0, 72_000.0)])
+def test_sound_follows_the_pictures_over_a_jump(
+    codec: str, clocks: tuple[float, float], tmp_path: Path
+) -> None:
+    source = whole(tmp_path, clocks, codec)
+    cleaned = proven(source, Level.FRAME_LEVEL, AudioPolicy.KEEP)
+    assert len(times(cleaned)) == 2 * COUNT
+    with av.open(f"file:{cleaned}") as container:
+        sounds = [packet for packet in container.demux(audio=0) if packet.size]
+        last_s = float(sounds[-1].pts * sounds[-1].time_base)
+    assert 0.3 < last_s < 2 * COUNT / RATE + 0.5

@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 from supervisor_core.media.container import open_container, picture_stream
 from supervisor_core.media.damage import damaged
 from supervisor_core.media.frames import FALLBACK_TIME_BASE, Colour, Frame, Plane, samples_of
+from supervisor_core.media.stamps import Stamps
 from supervisor_core.reasons import Failed, Reason
 
 PRESET, CRF, THREADS = "veryfast", "18", 2
@@ -177,9 +178,12 @@ class Sound:
     def _copied(self, stream: AudioStream) -> Iterator["_TimedPacket"]:
         with open_container(self._path) as container:
             start = Fraction(container.start_time or 0, av.time_base)
+            stamps: Stamps | None = None
             for packet in container.demux(container.streams.audio[0]):
                 if packet.dts is not None and packet.pts is not None:
+                    stamps = stamps or Stamps(packet.time_base)
                     _shift(packet, start)
+                    packet.pts = packet.dts = stamps.take(packet.pts, packet.duration or 0)
                     yield from _timed(packet, stream)
 
     def _encoded(self, stream: AudioStream) -> Iterator["_TimedPacket"]:
@@ -191,9 +195,13 @@ class Sound:
         with open_container(self._path) as container:
             start = Fraction(container.start_time or 0, av.time_base)
             resampler = av.AudioResampler(format="fltp", layout="stereo")
+            stamps: Stamps | None = None
             for frame in container.decode(container.streams.audio[0]):
                 if frame.pts is not None and frame.time_base is not None:
-                    frame.pts -= round(start / frame.time_base)
+                    stamps = stamps or Stamps(frame.time_base)
+                    stamp = frame.pts - round(start / frame.time_base)
+                    length = round(Fraction(frame.samples, frame.sample_rate) / frame.time_base)
+                    frame.pts = stamps.take(stamp, length)
                 yield from resampler.resample(frame)
         yield None
 

@@ -21,15 +21,12 @@ from numpy.typing import NDArray
 from supervisor_core.media.container import open_container, packets, picture_stream
 from supervisor_core.media.damage import damaged
 from supervisor_core.media.orientation import Orientation
+from supervisor_core.media.stamps import Stamps
 from supervisor_core.reasons import Failed, Reason
 
 Plane = NDArray[np.uint8]
 FALLBACK_TIME_BASE = Fraction(1, 90_000)
 FALLBACK_RATE = Fraction(25)
-# So far back only another clock goes: what is less is disorder.
-_BACK_S = 1
-# Further ahead MP4 can't say: its 32 bits must hold a step and how much later it is shown.
-_AHEAD_TICKS = 2**30
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,7 @@ class VideoFrames:
         self.rate = FALLBACK_RATE
         self.aspect: Fraction | None = None
         self.colour = Colour(1, 2, 2, 2)
-        self._shift = 0  # of the present clock
+        self._stamps = Stamps(self.time_base)
         self._rotation: int | None = None
         self._orientation = Orientation()
 
@@ -125,6 +122,7 @@ class VideoFrames:
             self.rate = stream.average_rate or stream.guessed_rate or FALLBACK_RATE
             self.aspect = stream.sample_aspect_ratio or None
             start = _start(container.start_time, self.time_base)
+            self._stamps = Stamps(self.time_base)
             for decoded in self._decoded(container, stream):
                 yield self._frame(decoded, start)
         if self.count == 0:
@@ -175,29 +173,17 @@ class VideoFrames:
             self.aspect = 1 / self.aspect
 
     def _time(self, decoded: av.VideoFrame, start: int) -> int:
-        last = self.timeline.last_ticks
-        step = max(1, round(1 / (self.rate * self.time_base)))
         stamp = decoded.pts if decoded.pts is not None else decoded.dts
-        follows = 0 if last is None else last + step
-        time = follows if stamp is None else stamp - start + self._shift
-        if last is not None and self._is_another_clock(time - last):
-            self._shift += follows - time
-            time = follows
-        # Stamps that stand still or run backwards can't be written; one tick keeps the order.
-        time = max(time, 0) if last is None else max(time, last + 1)
-        self.timeline.last_ticks = time
-        return time
-
-    def _is_another_clock(self, ticks: int) -> bool:
-        """True when a step can't be one of time: what comes plays right after what came."""
-        return ticks * self.time_base < -_BACK_S or ticks > _AHEAD_TICKS
+        step = round(1 / (self.rate * self.time_base))
+        if stamp is not None:
+            stamp = max(stamp - start, 0) if self.count == 0 else stamp - start
+        return self._stamps.take(stamp, step)
 
 
 class Timeline:
     """A digest of when each frame is shown, so that two files can be compared frame by frame."""
 
     def __init__(self) -> None:
-        self.last_ticks: int | None = None
         self.last_s = 0.0
         self._first: Fraction | None = None
         self._hash = hashlib.sha256()
