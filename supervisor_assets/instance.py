@@ -5,7 +5,9 @@ looks, which alone would use up the time in which a dropped file should have sta
 for backfills sleeps half a minute, before the first run and after the last. And it
 keeps the record of every look that found nothing for a day at least, which at our pace would be
 hundreds of megabytes. What every run prints for its console can be set for a single job only, not
-for a person who has said `up` and wants to hear of trouble alone.
+for a person who has said `up` and wants to hear of trouble alone. And it works out the
+states of checks (`check_states`) so that its pages wait for minutes when there are thousands of
+intakes: every process that opens the instance imports this module, the pages too.
 """
 
 import logging
@@ -21,6 +23,7 @@ from dagster._core.execution import context_creation_job
 from dagster._core.scheduler import DagsterDaemonScheduler
 from dagster._core.scheduler.instigation import TickStatus
 
+from supervisor_assets.check_states import gather_at_once
 from supervisor_assets.pools import make_places
 from supervisor_core.home import Home
 from supervisor_core.media.files import publish
@@ -61,6 +64,7 @@ for _name in _FALSE_ALARMS:
     logging.getLogger(_name).addFilter(_is_alarm)
 if RUN_LOG_LEVEL in os.environ:
     vars(context_creation_job)["default_system_loggers"] = _console_loggers
+gather_at_once()
 
 
 class PromptScheduler(DagsterDaemonScheduler):
