@@ -89,6 +89,7 @@ def test_every_step_of_every_asset_names_its_pool() -> None:
     checks = {"analyses_evidence", "analyses_service_level", "bucket_copies_copied", "proof"}
     checks |= {"recordings_no_stuck_segment", "recorded", "rates", "leftovers"}
     checks |= {"enrichment_levels", "fingerprints_compared", "integrity_decodes"}
+    checks |= {"cleaned_frames_consistent", "canary_backed_up"}
     assert bare == checks  # which only read
 
 
