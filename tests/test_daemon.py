@@ -98,6 +98,7 @@ def test_a_file_dropped_into_the_inbox_is_cleaned_and_verified_without_a_touch(s
     assert "examination" not in (site.home.logs / "daemon.log").read_text("utf-8")
 
 
+@pytest.mark.campaign
 def test_two_uploads_of_one_film_at_once_both_come_to_their_end(site: Site) -> None:
     before, outputs = site.intakes(), len(site.outputs())
     site.drop("one", "two", variant=1)

@@ -49,6 +49,7 @@ def live() -> Iterator[Live]:
         yield stream
 
 
+@pytest.mark.campaign
 def test_a_recording_that_is_killed_twice_becomes_a_verified_video(
     home: Home, store: Store, live: Live
 ) -> None:

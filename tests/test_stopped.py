@@ -206,6 +206,7 @@ def test_a_terminated_run_is_followed_after_its_wait_only(terminated: Terminated
     assert repairs(ended_s + CANCELLED_WAIT_S + 1) == [2]
 
 
+@pytest.mark.campaign
 def test_a_terminated_run_can_be_started_again_at_once(terminated: Terminated) -> None:
     """The last test of this module: it ends the waiting that the others look at."""
     site = terminated.site
