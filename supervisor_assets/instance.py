@@ -1,13 +1,15 @@
 """Dagster's own home: $SUPERVISOR_HOME/dagster, written from the shipped `dagster.yaml`.
 
-The one place that turns private knobs of Dagster. Its sensor daemon sleeps five seconds between two
-looks, which alone would use up the time in which a dropped file should have started a run; the one
-for backfills sleeps half a minute, before the first run and after the last. And it
-keeps the record of every look that found nothing for a day at least, which at our pace would be
-hundreds of megabytes. What every run prints for its console can be set for a single job only, not
-for a person who has said `up` and wants to hear of trouble alone. And it works out the
-states of checks (`check_states`) so that its pages wait for minutes when there are thousands of
-intakes: every process that opens the instance imports this module, the pages too.
+The one place that turns private knobs of Dagster:
+
+- Its sensor daemon sleeps five seconds between two looks, which alone would use up the time in which
+  a dropped file should have started a run; the one for backfills sleeps half a minute.
+- It keeps the record of every look that found nothing for a day at least, which at our pace would
+  be hundreds of megabytes.
+- What every run prints for its console can be set for a single job only, not for a person who has
+  said `up` and wants to hear of trouble alone.
+- It works out the states of checks so slowly that pages wait for minutes with thousands of intakes
+  (`check_states`). Every process that opens the instance imports this module, the pages too.
 """
 
 import logging
