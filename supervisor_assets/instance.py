@@ -2,8 +2,8 @@
 
 The one place that turns private knobs of Dagster:
 
-- Its sensor daemon sleeps five seconds between two looks, which alone would use up the time in which
-  a dropped file should have started a run; the one for backfills sleeps half a minute.
+- Its sensor daemon sleeps five seconds between two looks, which alone would use up the time in
+  which a dropped file should have started a run; the one for backfills sleeps half a minute.
 - It keeps the record of every look that found nothing for a day at least, which at our pace would
   be hundreds of megabytes.
 - What every run prints for its console can be set for a single job only, not for a person who has
