@@ -162,9 +162,14 @@ def test_every_point_has_its_kills() -> None:
 
 
 def write_on_after_it_was_taken(ward: Ward) -> None:
-    """Somebody still writes to a file that a run, killed meanwhile, has taken out of the inbox."""
-    with (ward.home.inbox / "ward" / "a.mp4").open("ab") as writer:
-        assert ward.run("take.renamed") == -signal.SIGKILL
+    """Somebody still writes to a file that a run, killed meanwhile, has taken out of the inbox.
+
+    Which intake is taken first is decided by their keys, and so by the moment at which files came.
+    """
+    clip = ward.home.inbox / "ward" / "a.mp4"
+    with clip.open("ab") as writer:
+        while clip.exists():
+            assert ward.run("take.renamed") == -signal.SIGKILL
         before = {path: sha256(path) for path in files(ward.home.work)}
         writer.write(b"\0" * 64)
     (changed,) = (path for path, sha in before.items() if sha256(path) != sha)
