@@ -32,5 +32,5 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 campaign: setup
-	$(BIN)/python -m pytest -m campaign --timeout 1800
+	$(BIN)/python -m pytest -m campaign --timeout 1800 -n 2 --dist loadfile
 	$(BIN)/python -m leakset.run
