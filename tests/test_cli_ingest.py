@@ -134,6 +134,7 @@ def test_a_profile_nobody_knows_is_wrong_usage(done: Done, tmp_path: Path) -> No
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.campaign
 def test_a_profile_decides(done: Done, tmp_path: Path) -> None:
     profiles = tmp_path / "home" / "profiles"
     profiles.mkdir(parents=True)
@@ -144,6 +145,7 @@ def test_a_profile_decides(done: Done, tmp_path: Path) -> None:
     assert run("status", "--json", home=tmp_path / "home").json["latest"][0]["profile"] == "tiny"
 
 
+@pytest.mark.campaign
 def test_for_a_person_it_is_a_table_and_two_of_one_name_both_come_in(
     done: Done, tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_port_that_is_taken_is_busy(running: Running, tmp_path: Path) -> None:
     assert (ran.code, ran.err.split(":")[0]) == (6, "PORT_IN_USE")
 
 
+@pytest.mark.campaign
 def test_ingest_leaves_the_work_to_the_daemon(running: Running, tmp_path: Path) -> None:
     assert until(lambda: daemon_beats(running), READY_S)
     assert daemon_is_there(running)
@@ -237,6 +238,7 @@ def masking(instance: dg.DagsterInstance, home: Path, film: Path, name: str) -> 
     return found
 
 
+@pytest.mark.campaign
 def test_it_stops_with_everything_it_started(running: Running, shared_data: Path) -> None:
     """The last test of these but one: it ends what the others use."""
     film = shared_data / "general" / "rotate90.mov"
