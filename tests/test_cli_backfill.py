@@ -15,8 +15,20 @@ import pytest
 import typer
 from analysis_parts import cleaned, house_asking, task
 from click.testing import CliRunner, Result
+from command import LIMIT_S, start
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
-from dagster._core.storage.tags import BACKFILL_ID_TAG
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemotePartitionSetOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.storage.tags import (
+    AUTO_RETRY_RUN_ID_TAG,
+    BACKFILL_ID_TAG,
+    PARENT_RUN_ID_TAG,
+    ROOT_RUN_ID_TAG,
+    WILL_RETRY_TAG,
+)
 from dagster._core.utils import make_new_run_id
 from ollama_server import Mode, OllamaServer
 from pipeline_parts import House
@@ -24,9 +36,9 @@ from pipeline_parts import House
 from supervisor_assets.cli.app import app
 from supervisor_assets.instance import open_instance, prepare_dagster_home
 from supervisor_assets.requests import PARTITION_TAG, PRIORITY_TAG
-from supervisor_core.expected import in_words, seconds_left
 from supervisor_core.keys import IntakeKey
 from supervisor_core.states import Cleaning, Work
+from supervisor_core.time_left import in_words, seconds_left
 
 FAILING = "frame_level = DECODE_FAILED\nroi_mask = DECODE_FAILED"
 WORN_OUT = "frame_level = TIMEOUT\nroi_mask = TIMEOUT"
@@ -64,6 +76,31 @@ class Site:
             asset.to_user_string(): set(subset.get_partition_keys())
             for asset, subset in subsets.items()
         }
+
+    def add_run(
+        self,
+        backfill: PartitionBackfill,
+        key: IntakeKey,
+        status: dg.DagsterRunStatus,
+        parent: str | None = None,
+        **tags: str,
+    ) -> str:
+        """A run of a backfill, which may follow another of them."""
+        run_id = make_new_run_id()
+        tags |= {BACKFILL_ID_TAG: backfill.backfill_id, PARTITION_TAG: key}
+        if parent:
+            tags |= {PARENT_RUN_ID_TAG: parent, ROOT_RUN_ID_TAG: parent}
+        self.instance.add_run(
+            dg.DagsterRun(
+                "__ASSET_JOB",
+                run_id=run_id,
+                status=status,
+                tags=tags,
+                parent_run_id=parent,
+                root_run_id=parent,
+            )
+        )
+        return run_id
 
 
 @dataclass(frozen=True)
@@ -148,7 +185,59 @@ def test_good_work_is_made_again_only_by_name(site: Site) -> None:
     assert made.tags["supervisor/again"] == "all"
     assert site.run("cleaned_frames", "--force").exit_code == 2
     assert len(site.backfills()) == 1
+    site.instance.update_backfill(made.with_status(BulkActionStatus.COMPLETED_SUCCESS))
     assert site.run("cleaned_frames", "--force", "--yes").exit_code == 0
+
+
+def test_the_same_is_not_asked_for_twice_while_it_is_under_way(site: Site) -> None:
+    first = ("cleaned_frames", "--force", "--intake", site.good)
+    assert site.run(*first).exit_code == 0
+    (made,) = site.backfills()
+    for again in (first, ("cleaned_frames", "--force", "--yes")):
+        ran = site.run(*again)
+        assert ran.exit_code == 2, ran.output
+        assert f"backfill status {made.backfill_id}" in ran.stderr
+    assert site.run("cleaned_frames", "--force", "--intake", site.half).exit_code == 0
+    assert site.run("thumbnails", "--force", "--intake", site.good).exit_code == 2
+    ran = site.run("cleaned_frames", "--level", "frame_level")
+    assert ran.exit_code == 0, ran.output
+    assert f"Backfill {made.backfill_id} has 1 of these intakes, too" in ran.stderr
+    assert len(site.backfills()) == 3
+    site.instance.update_backfill(made.with_status(BulkActionStatus.CANCELING))
+    assert site.run(*first).exit_code == 0
+
+
+def test_what_somebody_has_launched_on_the_pages_counts_as_well(site: Site) -> None:
+    pages = PartitionBackfill(
+        backfill_id="bypages",
+        status=BulkActionStatus.REQUESTED,
+        from_failure=False,
+        tags={},
+        backfill_timestamp=time.time(),
+        partition_names=[site.aside],
+        partition_set_origin=RemotePartitionSetOrigin(
+            repository_origin=RemoteRepositoryOrigin(
+                code_location_origin=RegisteredCodeLocationOrigin(location_name="ours"),
+                repository_name="__repository__",
+            ),
+            partition_set_name="clean_intake_partition_set",
+        ),
+    )
+    site.instance.add_backfill(pages)
+    assert site.run("cleaned_frames", "--failed").exit_code == 2
+    assert site.run("cleaned_frames", "--level", "roi_mask").exit_code == 0
+    assert len(site.backfills()) == 2
+
+
+@pytest.mark.campaign
+def test_two_commands_at_once_launch_one(site: Site) -> None:
+    words = ("backfill", "cleaned_frames", "--failed")
+    root = site.house.home.root
+    with start(*words, home=root) as one, start(*words, home=root) as other:
+        one.communicate(timeout=LIMIT_S)
+        other.communicate(timeout=LIMIT_S)
+    assert sorted([one.returncode, other.returncode]) == [0, 2]
+    assert len(site.backfills()) == 1
 
 
 WRONG = (
@@ -189,12 +278,8 @@ def test_more_than_a_thousand_intakes_are_not_begun_by_mistake(
 def test_how_far_it_is_can_be_seen_and_ended(site: Site) -> None:
     site.run("cleaned_frames", "--level", "raw_aside,roi_mask")
     (made,) = site.backfills()
-    states = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.STARTED)
-    for key, status in zip((site.aside, site.half), states, strict=True):
-        tags = {BACKFILL_ID_TAG: made.backfill_id, PARTITION_TAG: key}
-        site.instance.add_run(
-            dg.DagsterRun("__ASSET_JOB", run_id=make_new_run_id(), status=status, tags=tags)
-        )
+    site.add_run(made, site.aside, dg.DagsterRunStatus.SUCCESS)
+    site.add_run(made, site.half, dg.DagsterRunStatus.STARTED)
     told = site.told("status", made.backfill_id)
     assert (told["intakes"], told["ended"], told["seconds_left"]) == (2, 1, None)
     assert told["runs"] == {
@@ -206,6 +291,30 @@ def test_how_far_it_is_can_be_seen_and_ended(site: Site) -> None:
     assert site.run("cancel", made.backfill_id).exit_code == 0
     (ending,) = site.backfills()
     assert ending.status is BulkActionStatus.CANCELING
+
+
+def test_a_run_that_is_tried_again_counts_once(site: Site) -> None:
+    site.run("cleaned_frames", "--level", "raw_aside,roi_mask")
+    (made,) = site.backfills()
+    key, dies = made.backfill_id, {WILL_RETRY_TAG: "true"}
+
+    def runs() -> dict[str, int]:
+        found = site.told("status", key)["runs"]
+        assert isinstance(found, dict)
+        return {name: count for name, count in found.items() if count}
+
+    first = site.add_run(made, site.aside, dg.DagsterRunStatus.FAILURE, **dies)
+    assert runs() == {"waiting": 1}
+    site.instance.add_run_tags(first, {AUTO_RETRY_RUN_ID_TAG: make_new_run_id()})
+    site.add_run(made, site.aside, dg.DagsterRunStatus.STARTED, first)
+    assert runs() == {"running": 1}
+    second = site.add_run(made, site.half, dg.DagsterRunStatus.FAILURE)
+    site.add_run(made, site.half, dg.DagsterRunStatus.SUCCESS, second)  # started by hand
+    assert runs() == {"running": 1, "succeeded": 1}
+    assert site.told("status", key)["ended"] == 1
+    site.add_run(made, site.good, dg.DagsterRunStatus.FAILURE, **dies)
+    site.instance.update_backfill(made.with_status(BulkActionStatus.COMPLETED_FAILED))
+    assert runs() == {"running": 1, "succeeded": 1, "failed": 1}
 
 
 def test_the_rest_is_expected_once_some_have_ended() -> None:

@@ -90,7 +90,9 @@ def _start(
     with backfills.opened() as house:
         if wait and not house.daemon_runs:
             raise Usage("No daemon runs that would carry it out: see `up`, or leave out --wait.")
-        launched = house.launch(choice.redo, choice.intakes)
+        with house.alone():
+            _look_beside(house.beside(choice.redo, choice.intakes))
+            launched = house.launch(choice.redo, choice.intakes)
         if not as_json:
             _note(launched, daemon_runs=house.daemon_runs)
         told: dict[str, Any] = {"backfills": [one.told for one in launched]}
@@ -102,6 +104,18 @@ def _start(
             if not as_json:
                 _conclude(left)
         return told
+
+
+def _look_beside(found: Sequence[Any]) -> None:
+    """Raises `Usage` while the same is being made again already, which would make it twice."""
+    for one in found:
+        if one.same:
+            raise Usage(
+                f"Backfill {one.id} makes the same again in {one.intakes} of these intakes;"
+                f" see: backfill status {one.id}, or end it: backfill cancel {one.id}."
+            )
+    for one in found:
+        say.note(f"Backfill {one.id} has {one.intakes} of these intakes, too: runs wait for runs.")
 
 
 def _left(work: Pipeline, choice: Choice, order: Order) -> Mapping[str, int]:

@@ -6,7 +6,7 @@ and those that somebody has launched there are told of here just the same.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,16 +15,16 @@ from typing import Any, cast
 import dagster as dg
 import typer
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
-from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._core.execution.backfill import (
     BULK_ACTION_TERMINAL_STATUSES,
     BulkActionStatus,
     PartitionBackfill,
 )
-from dagster._core.storage.tags import BACKFILL_ID_TAG
 from dagster._core.utils import make_new_backfill_id
 
 from supervisor_assets.cli import say
+from supervisor_assets.cli.backfill_runs import Tally, tally
+from supervisor_assets.cli.backfill_targets import Beside, beside, targets
 from supervisor_assets.cli.codes import Code
 from supervisor_assets.cli.edge import Usage
 from supervisor_assets.cli.installation import daemon_runs, existing_home
@@ -32,32 +32,21 @@ from supervisor_assets.cli.runs import open_quiet_instance
 from supervisor_assets.jobs import ASSETS_OF
 from supervisor_assets.partitions import intake
 from supervisor_assets.requests import PRIORITY_TAG
-from supervisor_core.expected import in_words, seconds_left
+from supervisor_core.home import Home
 from supervisor_core.keys import IntakeKey
 from supervisor_core.redo import CLEANED, Redo
 from supervisor_core.settings import Settings
+from supervisor_core.store.lock import FairLock
+from supervisor_core.time_left import in_words, seconds_left
 
 _COLUMNS = ("backfill", "state", "assets", "intakes", "ended", "failed", "asked")
 _PICTURES = "thumbnails"
 _LISTED = 20
-_LATE = 50
 _POLL_S = 1.0
 _SAID_EVERY_S = 30.0
+_ALONE_S = 60.0
 _LATER = {PRIORITY_TAG: "-1"}
 """What comes in meanwhile goes before what is only made again."""
-
-_GROUPS = {
-    "waiting": (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.QUEUED),
-    "running": (
-        dg.DagsterRunStatus.STARTING,
-        dg.DagsterRunStatus.STARTED,
-        dg.DagsterRunStatus.CANCELING,
-    ),
-    "succeeded": (dg.DagsterRunStatus.SUCCESS,),
-    "failed": (dg.DagsterRunStatus.FAILURE,),
-    "cancelled": (dg.DagsterRunStatus.CANCELED,),
-}
-_ENDED = ("succeeded", "failed", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -69,13 +58,18 @@ class Standing:
     assets: tuple[str, ...]
     intakes: int
     asked: datetime
-    runs: Mapping[str, int]
+    tally: Tally
     expected_s: tuple[float, float] | None = None
+
+    @property
+    def runs(self) -> Mapping[str, int]:
+        """How many runs stand how, each of the last try."""
+        return self.tally.runs
 
     @property
     def ended(self) -> int:
         """How many runs are at their end."""
-        return sum(self.runs[name] for name in _ENDED)
+        return self.tally.ended
 
     @property
     def over(self) -> bool:
@@ -114,13 +108,22 @@ class Standing:
 class House:
     """The Dagster instance of a home, as far as its backfills go."""
 
-    def __init__(self, instance: dg.DagsterInstance) -> None:
+    def __init__(self, instance: dg.DagsterInstance, home: Home) -> None:
         self._instance = instance
+        self._lock = FairLock(home.dagster, "backfill")
 
     @cached_property
     def daemon_runs(self) -> bool:
         """True when somebody is there to carry a backfill out."""
         return daemon_runs(self._instance)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Two commands at once look and launch one after the other within such a block."""
+        return self._lock.hold(shared=False, wait_s=_ALONE_S)
+
+    def beside(self, redo: Redo, wanted: Mapping[str, Sequence[IntakeKey]]) -> list[Beside]:
+        """The backfills under way that have some of these assets and intakes already."""
+        return beside(self._instance, redo, wanted)
 
     def launch(self, redo: Redo, wanted: Mapping[str, Sequence[IntakeKey]]) -> list[Standing]:
         """Asks for a backfill of each group of assets that one job makes.
@@ -194,46 +197,30 @@ class House:
 
     def _standing(self, backfill: PartitionBackfill) -> Standing:
         key, asked_s = backfill.backfill_id, backfill.backfill_timestamp
-        runs = {name: self._count(key, states) for name, states in _GROUPS.items()}
+        over = backfill.status in BULK_ACTION_TERMINAL_STATUSES
+        found = tally(self._instance, key, over=over)
         intakes = self._intakes(backfill)
-        ended = sum(runs[name] for name in _ENDED)
-        left = seconds_left(
-            ended, asked_s, time.time(), intakes - ended, self._last_ends(key) if ended else ()
-        )
+        left = intakes - found.ended
         return Standing(
             id=key,
             state=backfill.status,
             assets=_assets(backfill),
             intakes=intakes,
             asked=datetime.fromtimestamp(asked_s, UTC),
-            runs=runs,
-            expected_s=left,
+            tally=found,
+            expected_s=seconds_left(found.ended, asked_s, time.time(), left, found.last_ends_s),
         )
 
-    def _count(self, key: str, states: Sequence[dg.DagsterRunStatus]) -> int:
-        filters = dg.RunsFilter(tags={BACKFILL_ID_TAG: key}, statuses=list(states))
-        return self._instance.get_runs_count(filters)
-
-    def _last_ends(self, key: str) -> list[float]:
-        states = [one for name in _ENDED for one in _GROUPS[name]]
-        filters = dg.RunsFilter(tags={BACKFILL_ID_TAG: key}, statuses=states)
-        records = self._instance.get_run_records(filters, limit=_LATE, order_by="end_time")
-        return [one.end_time for one in records if one.end_time]
-
     def _intakes(self, backfill: PartitionBackfill) -> int:
-        if not backfill.is_asset_backfill:
-            return len(backfill.partition_names or ())
-        data = backfill.asset_backfill_data
-        subsets = data.target_subset.partitions_subsets_by_asset_key.values() if data else ()
-        with partition_loading_context(dynamic_partitions_store=self._instance):
-            return len({key for one in subsets for key in one.get_partition_keys()})
+        return len({key for keys in targets(self._instance, backfill).values() for key in keys})
 
 
 @contextmanager
 def opened() -> Iterator[House]:
     """The backfills of the home of the settings, where there is one."""
-    with open_quiet_instance(existing_home(Settings.load())) as instance:
-        yield House(instance)
+    home = existing_home(Settings.load())
+    with open_quiet_instance(home) as instance:
+        yield House(instance, home)
 
 
 def show_all(*, as_json: bool) -> None:

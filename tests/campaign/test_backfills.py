@@ -20,7 +20,9 @@ from daemon import ROOT, daemon, wait_for
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.storage.tags import BACKFILL_ID_TAG
 from dagster._core.utils import make_new_backfill_id
+from test_cli_up import work_of
 
+from resources.pipeline import WORKER_TAG
 from supervisor_assets.definitions import definitions_for
 from supervisor_assets.instance import open_instance
 from supervisor_assets.requests import PARTITION_TAG
@@ -80,6 +82,11 @@ class Site:
     def runs(self, backfill: str, *statuses: dg.DagsterRunStatus) -> list[dg.DagsterRun]:
         filters = dg.RunsFilter(tags={BACKFILL_ID_TAG: backfill}, statuses=list(statuses))
         return list(self.instance.get_runs(filters))
+
+    def at_work(self) -> dg.DagsterRun | None:
+        """A run that has written which process it is."""
+        found = self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+        return next((one for one in found if WORKER_TAG in one.tags), None)
 
     def ended(self, backfill: str) -> BulkActionStatus:
         """How a backfill ends, once it does."""
@@ -144,6 +151,21 @@ def test_good_work_is_made_again_by_name_and_by_nothing_else(repaired: Repaired)
     after = site.made()
     assert [key for key in before if before[key] != after[key]] == [first]
     assert site.levels()[first] == "frame_level/verified"
+
+
+def test_a_run_that_dies_and_is_tried_again_is_told_as_one(repaired: Repaired) -> None:
+    site = repaired.site
+    words = ("cleaned_frames", "--intake", min(site.levels()), "--force", "--wait", "--json")
+    with start("backfill", *words, home=site.home.root) as process:
+        died = wait_for(site.at_work, LIMIT_S, 0.02)
+        work_of(died)[0].kill()
+        out, err = process.communicate(timeout=WATCHED_S)
+    assert process.returncode == 0, err
+    (told,) = json.loads(out)["backfills"]
+    states = sorted(one.status.value for one in site.runs(told["id"]))
+    assert states == ["FAILURE", "SUCCESS"]
+    assert (told["state"], told["intakes"], told["ended"]) == ("completed_success", 1, 1)
+    assert {name: count for name, count in told["runs"].items() if count} == {"succeeded": 1}
 
 
 # Dagster itself asks for what it has deprecated.
