@@ -14,9 +14,10 @@ from supervisor_core.pipeline import Pipeline
     below=cleaned_frames,
     group=Group.PICTURES,
     kinds={"jpeg", "duckdb"},
-    limits=("thumbnail_s",),
+    limits=("thumbnail_s", "frames_rate"),
     description=described(
-        "A small picture of every cleaned and verified file; nothing for what is aside.",
+        "A small picture of every cleaned and verified file, and a scrub strip of every video; "
+        "nothing for what is aside.",
         reads="cleaned frames that were verified, never a raw file.",
         fails="see the reason on the run. The file itself is shown all the same; "
         "materialize this asset again for the intake to have its pictures drawn.",

@@ -26,7 +26,6 @@ _PARSER_ERRORS = (
     EOFError,
     InvalidDicomError,
     LookupError,
-    NotImplementedError,
     OSError,
     PyCMSError,
     RuntimeError,

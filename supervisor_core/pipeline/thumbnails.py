@@ -1,27 +1,36 @@
-"""Small pictures for people and lineage: made from what passed the gate, from nothing else."""
+"""Small pictures for people and lineage: made from what passed the gate, from nothing else.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+A video gets a scrub strip as well (`media.sprites`). Where only that can't be drawn, the item
+counts as failed, and is shown with the picture that it has.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-from supervisor_core.keys import IntakeKey
+from supervisor_core.home import Home
+from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.media.files import publish
+from supervisor_core.media.kinds import Container, Kind
+from supervisor_core.media.sprites import layout_of
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.batches import Batch, Claim, Result, Work
 from supervisor_core.pipeline.context import Context, Progress
+from supervisor_core.pipeline.falls import stays
 from supervisor_core.pipeline.reports import StepReport
 from supervisor_core.pipeline.rules import Profiles
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.store import Connection, attempts, gate, leases, outputs
 from supervisor_core.store import media as media_table
 from supervisor_core.store.attempts import Attempt, Step
-from supervisor_core.store.gate import Readable
 from supervisor_core.store.media import Media
+from supervisor_core.store.outputs import Output
 from supervisor_core.store.progress import IntakeSummary
 
 LONGEST_SIDE = 512
-PART = "thumbnail.part"
+PART, SPRITE_PART = "thumbnail.part", "sprite.part"
+_SMALL = "thumbnail.jpg"  # out of the way of a kill, which sweeps what is half done
 PREVIEW_BYTES = 8_000
 """What goes into Dagster's database goes there for every intake, and several times."""
 PREVIEW_SIDES = (256, 192, 128, 64)
@@ -29,10 +38,51 @@ PREVIEW_SIDES = (256, 192, 128, 64)
 
 @dataclass(frozen=True)
 class Drawn:
-    """A finished small picture of a readable file."""
+    """The finished pictures of a readable file; a video has a scrub strip as well."""
 
     path: Path
     sha256: str
+    sprite: Path | None = None
+
+
+class WithoutSprite(Failed):
+    """The scrub strip can't be drawn, the small picture is there."""
+
+    def __init__(self, failed: Failed, drawn: Drawn) -> None:
+        super().__init__(failed.reason, **failed.facts)
+        self.drawn = drawn
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A readable file of which pictures are drawn, and whether it is a video."""
+
+    media: MediaKey
+    sha256: str
+    is_video: bool
+
+    @classmethod
+    def of(cls, media: Media, output: Output | None) -> "Subject | None":
+        """What is drawn of a media; None when nothing of it may be read."""
+        readable = gate.pass_gate(media, output)
+        if readable is None:
+            return None
+        cleaned = output is not None and readable.sha256 == output.sha256
+        container = Container(output.kind) if output and cleaned else media.info.container
+        return cls(media.media, readable.sha256, container.kind is Kind.VIDEO)
+
+    def is_drawn(self, home: Home) -> bool:
+        """True when all its pictures are there."""
+        small, sprite = places.drawn_of(home, self.sha256)
+        return small.exists() and (sprite.exists() or not self.is_video)
+
+
+def subjects(connection: Connection, media: Iterable[MediaKey]) -> list[Subject]:
+    """Those of these media that may be read."""
+    known = media_table.load(connection, media)
+    files = outputs.current(connection, known)
+    found = (Subject.of(one, files.get(key)) for key, one in known.items())
+    return [one for one in found if one]
 
 
 def thumbnails(context: Context, intake: IntakeKey, at_most: int | None = None) -> StepReport:
@@ -101,18 +151,15 @@ def _first_small(context: Context, drawn: Path, part: Path) -> bytes | None:
 
 def _missing(connection: Connection, context: Context, members: Sequence[Media]) -> list[Media]:
     files = outputs.current(connection, [media.media for media in members])
-    readable = {media.media: gate.pass_gate(media, files.get(media.media)) for media in members}
+    drawable = {media.media: Subject.of(media, files.get(media.media)) for media in members}
     # Also what was drawn before for the same content: so that the store says it is there.
     undrawn = attempts.undrawn(connection, [media.media for media in members])
     return [
         media
         for media in members
-        if (one := readable[media.media]) and (media.media in undrawn or not _drawn(context, one))
+        if (one := drawable[media.media])
+        and (media.media in undrawn or not one.is_drawn(context.home))
     ]
-
-
-def _drawn(context: Context, readable: Readable) -> bool:
-    return places.thumbnail(context.home, readable.sha256).exists()
 
 
 class _Drawing(Work[Drawn]):
@@ -128,17 +175,39 @@ class _Drawing(Work[Drawn]):
             raise Failed(Reason.NOT_VERIFIED)
         folder = places.attempt_folder(context.home, attempt.id)
         folder.mkdir()
-        part = folder / PART
+        source = places.readable_file(context.home, readable)
         context.worker.call(
             context.tools.draw,
-            places.readable_file(context.home, readable),
-            part,
+            source,
+            folder / PART,
             LONGEST_SIDE,
             limit_s=context.settings.thumbnail_s,
             scratch=[folder],
             on_progress=on_progress,
         )
-        return Drawn(part, readable.sha256)
+        drawn = Drawn((folder / PART).rename(folder / _SMALL), readable.sha256)
+        subject = Subject.of(claim.media, claim.output)
+        if subject is None or not subject.is_video:
+            return drawn
+        return self._with_sprite(drawn, claim.media, source)
+
+    def _with_sprite(self, drawn: Drawn, media: Media, source: Path) -> Drawn:
+        context, settings = self._context, self._context.settings
+        part = drawn.path.with_name(SPRITE_PART)
+        try:
+            context.worker.call(
+                context.tools.draw_sprite,
+                source,
+                part,
+                layout_of(media.info),
+                limit_s=settings.thumbnail_s + settings.frames_rate * (media.info.seconds or 0.0),
+                scratch=[part.parent],
+            )
+        except Failed as failed:
+            if stays(failed.reason):
+                raise
+            raise WithoutSprite(failed, drawn) from None
+        return replace(drawn, sprite=part)
 
     def write(
         self, connection: Connection, results: Sequence[tuple[Media, Result[Drawn]]]
@@ -146,13 +215,16 @@ class _Drawing(Work[Drawn]):
         files = outputs.current(connection, [media.media for media, _ in results])
         for media, result in results:
             readable = gate.pass_gate(media, files.get(media.media))
-            drawn = result.value
+            found = result.value
+            drawn = found.drawn if isinstance(found, WithoutSprite) else found
             if isinstance(drawn, Drawn) and readable and readable.sha256 == drawn.sha256:
                 self._show(drawn)
         return [media for media, _ in results]
 
     def _show(self, drawn: Drawn) -> None:
-        path = places.thumbnail(self._context.home, drawn.sha256)
-        places.make_public(path.parent)
-        drawn.path.chmod(places.PUBLIC_FILE)
-        publish(drawn.path, path)
+        small, sprite = places.drawn_of(self._context.home, drawn.sha256)
+        places.make_public(small.parent)
+        for made, path in ((drawn.sprite, sprite), (drawn.path, small)):
+            if made:
+                made.chmod(places.PUBLIC_FILE)
+                publish(made, path)
