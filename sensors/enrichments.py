@@ -22,7 +22,7 @@ from supervisor_core.repair import Cause, OpenIntake, Repair
 from supervisor_core.store.open_enrichments import Waiting
 
 _WITHOUT = ("quality", "dupe_hints")
-"""What these can say without a model they say while it is away."""
+"""What these can say without a model they say while it is away, unless somebody paused them."""
 
 
 @dg.sensor(
@@ -57,7 +57,7 @@ def enrichments(
 def runnable(waiting: Waiting, away: Mapping[str, Reason]) -> list[str]:
     """The modes to run for an intake: those whose model is well, and what can do without."""
     can = [name for name in waiting.modes if name not in away]
-    can += [name for name in waiting.fresh if name in away and name in _WITHOUT]
+    can += [name for name in waiting.fresh if name in away and _goes_on(name, away[name])]
     later = [more for name in can if name not in away for more in dependents(name)]
     return in_order({*can, *(name for name in later if name not in away)})
 
@@ -65,8 +65,15 @@ def runnable(waiting: Waiting, away: Mapping[str, Reason]) -> list[str]:
 def _block(work: Pipeline, due: Sequence[Waiting], away: Mapping[str, Reason]) -> None:
     """Says on the items why they wait, where that is not written yet."""
     for name, reason in away.items():
-        intakes = [one.intake for one in due if name in one.fresh and name not in _WITHOUT]
+        if _goes_on(name, reason):
+            continue
+        intakes = [one.intake for one in due if name in one.fresh]
         work.block_enrichments(intakes, name, reason)
+
+
+def _goes_on(name: str, reason: Reason) -> bool:
+    """True for what can do without its model."""
+    return name in _WITHOUT and reason is not Reason.PAUSED
 
 
 def _open(waiting: Waiting) -> OpenIntake:

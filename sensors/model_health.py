@@ -35,5 +35,5 @@ def model_health(
 
 
 def why_not(work: Pipeline) -> Reason | None:
-    """Why the model can't be asked now; None when it can."""
-    return work.model_health().reason or work.model_rests()
+    """Why the model can't be asked now, or is not to be; None when it can."""
+    return work.model_rests() or work.model_health().reason

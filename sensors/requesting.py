@@ -1,26 +1,37 @@
 """Runs for intakes that wait for one task: whose turn it is, and how they are asked for."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 
 from sensors.runs import last_runs
 from supervisor_assets.partitions import added
 from supervisor_assets.requests import repair_request
-from supervisor_core.repair import OpenIntake, Repair, consider, plan_repairs
+from supervisor_core.keys import IntakeKey
+from supervisor_core.repair import LastRun, OpenIntake, Repair, consider, plan_repairs
 
 AT_ONCE = 50
 
 
+Judge = Callable[[Sequence[OpenIntake], Mapping[IntakeKey, LastRun]], Sequence[OpenIntake]]
+
+
 def due_runs(
-    context: dg.SensorEvaluationContext, job: str, waiting: Sequence[OpenIntake]
+    context: dg.SensorEvaluationContext,
+    job: str,
+    waiting: Sequence[OpenIntake],
+    judge: Judge | None = None,
 ) -> list[Repair]:
-    """The runs of a job to ask for now; moves the cursor on to those that are looked at next."""
+    """The runs of a job to ask for now; moves the cursor on to those that are looked at next.
+
+    `judge` may say otherwise why they wait, once their last runs are known.
+    """
     looked_at, cursor = consider(waiting, context.cursor or "")
     now_s = time.time()
     runs = last_runs(context.instance, job, {one.intake for one in looked_at}, now_s)
     context.update_cursor(cursor)
+    looked_at = list(judge(looked_at, runs)) if judge else looked_at
     return plan_repairs(looked_at, runs, now_s, AT_ONCE)
 
 

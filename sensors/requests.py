@@ -59,7 +59,8 @@ def prepare(work: Pipeline, request: Request) -> Move | None:
             order = Ordered.of(request)
             work.queue_enrichments(key, order.modes, order.media, force=order.force)
         elif request.verb is not Verb.INGEST:
-            work.send_back(key, everything=request.verb is Verb.RECLEAN)
+            named = _words(request.detail.get("media"))
+            work.send_back(key, everything=request.verb is Verb.RECLEAN, media=named)
     except Failed as failed:
         if failed.reason.transient:
             raise

@@ -12,6 +12,7 @@ from sensors.library import library_exports
 from sensors.live_streams import live_streams_of
 from sensors.model_health import model_health
 from sensors.reconcile import reconcile
+from sensors.releases import releases
 from sensors.requests import requests
 from sensors.s3_uploads import s3_uploads_of
 from sensors.stuck_segments import stuck_segments
@@ -19,7 +20,7 @@ from sensors.uploads import uploads_of
 from sensors.upscales import wanted_upscales
 from supervisor_assets.analyses.assets import analyses
 from supervisor_assets.analyses.checks import evidence, service_level
-from supervisor_assets.backups.checks import back_up_store, backed_up, backup_schedule
+from supervisor_assets.backups.checks import backed_up
 from supervisor_assets.bucket_copies.assets import bucket_copies
 from supervisor_assets.bucket_copies.checks import copied
 from supervisor_assets.canary.assets import canary
@@ -36,7 +37,8 @@ from supervisor_assets.library.assets import library
 from supervisor_assets.rates.checks import rates
 from supervisor_assets.recordings.assets import recordings
 from supervisor_assets.recordings.checks import no_stuck_segment, recorded
-from supervisor_assets.retention.jobs import prune_records, prune_schedule
+from supervisor_assets.released_files.assets import released_files
+from supervisor_assets.released_files.checks import exported
 from supervisor_assets.schedules import SCHEDULES
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
@@ -58,6 +60,7 @@ def definitions_for(home: str) -> dg.Definitions:
             thumbnails,
             analyses,
             bucket_copies,
+            released_files,
             integrity,
             fingerprints,
             upscales,
@@ -75,13 +78,14 @@ def definitions_for(home: str) -> dg.Definitions:
             rates,
             leftovers,
             copied,
+            exported,
             decodes,
             compared,
             enrichment_levels,
             backed_up,
         ],
-        jobs=[*JOBS, back_up_store, prune_records],
-        schedules=[*SCHEDULES, backup_schedule, prune_schedule],
+        jobs=JOBS,
+        schedules=SCHEDULES,
         sensors=[
             uploads_of(home),
             s3_uploads_of(home),
@@ -90,6 +94,7 @@ def definitions_for(home: str) -> dg.Definitions:
             reconcile,
             model_health,
             copies_of(),
+            releases,
             unlooked_files,
             wanted_upscales,
             enrichments_sensor,

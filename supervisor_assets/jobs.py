@@ -6,6 +6,7 @@ import dagster as dg
 
 from supervisor_assets.analyses.assets import analyses
 from supervisor_assets.analyses.checks import evidence
+from supervisor_assets.backups.checks import back_up_store
 from supervisor_assets.bucket_copies.assets import bucket_copies
 from supervisor_assets.bucket_copies.checks import copied
 from supervisor_assets.canary.assets import canary
@@ -21,6 +22,9 @@ from supervisor_assets.library.assets import library, tidy_library
 from supervisor_assets.rates.checks import rates
 from supervisor_assets.recordings.assets import recordings
 from supervisor_assets.recordings.checks import recorded
+from supervisor_assets.released_files.assets import released_files
+from supervisor_assets.released_files.checks import exported
+from supervisor_assets.retention.jobs import prune_records
 from supervisor_assets.thumbnails.assets import thumbnails
 from supervisor_assets.videos.assets import videos
 from supervisor_assets.videos.checks import ACCEPTED
@@ -80,6 +84,13 @@ copy_intake = dg.define_asset_job(
     description="Copies the cleaned and verified files of one intake to the bucket that is set.",
 )
 
+release_intake = dg.define_asset_job(
+    "release_intake",
+    selection=_with(released_files, checks=exported.check_keys),
+    executor_def=dg.in_process_executor,
+    description="Puts out what a person has released of one intake, and takes away what is not.",
+)
+
 fingerprint_intake = dg.define_asset_job(
     "fingerprint_intake",
     selection=_with(integrity, fingerprints, checks=(*decodes.check_keys, *compared.check_keys)),
@@ -120,6 +131,7 @@ JOBS = (
     analyse_intake,
     enrich_intake,
     copy_intake,
+    release_intake,
     fingerprint_intake,
     upscale_intake,
     watch,
@@ -128,6 +140,8 @@ JOBS = (
     tidy_library,
     look_over,
     prune_attempts,
+    back_up_store,
+    prune_records,
 )
 
 ASSETS_OF: Mapping[str, frozenset[dg.AssetKey]] = {
@@ -135,6 +149,7 @@ ASSETS_OF: Mapping[str, frozenset[dg.AssetKey]] = {
     analyse_intake.name: frozenset({analyses.key}),
     enrich_intake.name: frozenset(one.key for one in enrichments),
     copy_intake.name: frozenset({bucket_copies.key}),
+    release_intake.name: frozenset({released_files.key}),
     fingerprint_intake.name: frozenset({integrity.key, fingerprints.key}),
 }
 """What the jobs make of which parts are made again: a run of these by hand is one of the job."""

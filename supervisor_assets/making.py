@@ -127,9 +127,12 @@ def intake_asset(
 
 
 def intake_check(
-    asset: dg.AssetsDefinition, description: str
+    asset: dg.AssetsDefinition, description: str, *, blocking: bool = False
 ) -> Callable[[Judge], dg.AssetChecksDefinition]:
-    """A check of one intake of an asset, which is judged by what the store says of it now."""
+    """A check of one intake of an asset, which is judged by what the store says of it now.
+
+    A blocking one ends its run where it fails with ERROR.
+    """
 
     def decorated(judge: Judge) -> dg.AssetChecksDefinition:
         def check(
@@ -140,7 +143,11 @@ def intake_check(
 
         check.__doc__ = judge.__doc__  # what its step says it does
         spec = dg.asset_check(
-            asset=asset, name=judge.__name__, partitions_def=intake, description=description
+            asset=asset,
+            name=judge.__name__,
+            partitions_def=intake,
+            description=description,
+            blocking=blocking,
         )
         return spec(check)
 

@@ -16,6 +16,7 @@ class Pool(StrEnum):
     CLEANING = "cleaning"
     MODEL = "ollama"
     COPIES = "copies"
+    RELEASES = "releases"
     RECORDING = "recording"
     CLOCK = "clock"
 
@@ -28,6 +29,8 @@ def places(cores: int) -> Mapping[Pool, int]:
         # It mostly waits for its server; looking for frames takes a core.
         Pool.MODEL: max(1, cores - 1),
         Pool.COPIES: 2,
+        # A person waits for it: never behind copies of whole libraries.
+        Pool.RELEASES: 2,
         # A twentieth of a core each and some 300 MB, for as long as the stream lasts.
         Pool.RECORDING: 32,
         Pool.CLOCK: 1,

@@ -49,6 +49,16 @@ CARE_POINTS = frozenset(
     }
 )
 
+# Points on the way of a released file out and back, which only a person's word begins.
+RELEASE_POINTS = frozenset(
+    {
+        "release.intended",  # a row says that a file may lie there, nothing does
+        "release.placed",  # a file lies there whole, its row does not say so
+        "release.taken",  # a file was taken away, its row does not say so
+    }
+)
+_ALL = POINTS | CARE_POINTS | RELEASE_POINTS
+
 _PLAN = re.compile(r"(?P<point>[^:]+)(?::(?P<action>[a-z]+))?(?::(?P<nth>[1-9][0-9]*))?")
 
 
@@ -57,10 +67,10 @@ def fault(point: str) -> None:
 
     The action is `kill` (the default: SIGKILL of this process), `hang` (blocks for ever), `error`
     (OSError EIO) or `full` (OSError ENOSPC). Raises `Failed(INTERNAL_ERROR)` for a point that is
-    not in `POINTS` or `CARE_POINTS`, and `Failed(BAD_CONFIGURATION)` for a variable that can't be
+    not in one of these lists, and `Failed(BAD_CONFIGURATION)` for a variable that can't be
     understood.
     """
-    if point not in POINTS | CARE_POINTS:
+    if point not in _ALL:
         raise Failed(Reason.INTERNAL_ERROR, fault_point=point)
     if text := os.environ.get(VARIABLE):
         _plan(text).reach(point)
@@ -77,7 +87,7 @@ class _Plan:
     def __init__(self, text: str) -> None:
         match = _PLAN.fullmatch(text)
         action = match["action"] or "kill" if match else ""
-        if match is None or match["point"] not in POINTS | CARE_POINTS or action not in _ACTIONS:
+        if match is None or match["point"] not in _ALL or action not in _ACTIONS:
             raise Failed(Reason.BAD_CONFIGURATION, setting=VARIABLE)
         self._point, self._act = match["point"], _ACTIONS[action]
         self._nth = int(match["nth"] or 1)

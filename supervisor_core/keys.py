@@ -26,6 +26,7 @@ class Retried(StrEnum):
     CLEANED_FRAMES = "cleaned_frames"
     ANALYSES = "analyses"
     BUCKET_COPIES = "bucket_copies"
+    RELEASED_FILES = "released_files"
     ENRICHMENTS = "enrichments"
     FINGERPRINTS = "fingerprints"
 

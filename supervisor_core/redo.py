@@ -30,6 +30,7 @@ FAMILIES = (
     "thumbnails",
     "analyses",
     "bucket_copies",
+    "released_files",
     "fingerprints",
     "integrity",
     ENRICHMENTS,
@@ -53,10 +54,10 @@ _OF: Mapping[What, frozenset[str]] = {
     What.FAILED: frozenset(FAMILIES),
     What.OLDER: frozenset({CLEANED, "analyses", ENRICHMENTS}),
     What.PROMPT: frozenset({"analyses", ENRICHMENTS}),
-    What.ALL: frozenset(FAMILIES) - {"videos", "bucket_copies"},
+    What.ALL: frozenset(FAMILIES) - {"videos", "bucket_copies", "released_files"},
 }
 """What each says something of: other versions of the rest are found by themselves, and what was
-taken in or copied is there once and for all."""
+taken in, copied or put out is there once and for all."""
 
 
 @dataclass(frozen=True)

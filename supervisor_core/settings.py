@@ -9,10 +9,12 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from supervisor_core.configured.elsewhere import ElsewhereSettings
+from supervisor_core.configured.gallery import GallerySettings
 from supervisor_core.configured.keeping import KeepingSettings
 from supervisor_core.configured.looks import LookSettings
 from supervisor_core.configured.models import ModelSettings
 from supervisor_core.configured.recording import RecordingSettings
+from supervisor_core.configured.releasing import ReleasingSettings
 from supervisor_core.configured.watching import WatchingSettings
 from supervisor_core.home import Home
 from supervisor_core.reasons import Failed, Reason
@@ -25,6 +27,8 @@ class Settings(
     RecordingSettings,
     WatchingSettings,
     KeepingSettings,
+    ReleasingSettings,
+    GallerySettings,
     BaseSettings,
 ):
     """The settings of one installation, read from the environment."""

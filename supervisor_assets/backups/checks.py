@@ -67,12 +67,3 @@ def back_up(context: dg.OpExecutionContext, store: StoreResource) -> dg.Output[N
 def back_up_store() -> None:
     """Once a night."""
     back_up()
-
-
-backup_schedule = dg.ScheduleDefinition(
-    name="backup_every_night",
-    job=back_up_store,
-    cron_schedule="5 1 * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Backs up the store, Dagster's databases and the operator's files.",
-)

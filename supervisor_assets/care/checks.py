@@ -36,7 +36,7 @@ _DAY_S = 86_400.0
 def consistent(
     context: dg.AssetCheckExecutionContext, pipeline: PipelineResource
 ) -> Iterator[dg.AssetCheckResult]:
-    """Looks everything over; a file without proof in the public tree is an error, else it warns."""
+    """Looks everything over; what nobody may see in a public tree is an error, else it warns."""
     if in_a_run_of_an_intake(context):
         return
     from supervisor_core.care.consistency import look_over, tonight
@@ -44,7 +44,7 @@ def consistent(
 
     with told(context):
         found = pipeline.open().do(lambda work: look_over(work, tonight(work.now())))
-    severe = found.counts.get(Flaw.UNPROVEN)
+    severe = found.counts.keys() & {Flaw.UNPROVEN, Flaw.UNRELEASED}
     yield dg.AssetCheckResult(
         passed=not found.findings,
         severity=dg.AssetCheckSeverity.ERROR if severe else dg.AssetCheckSeverity.WARN,

@@ -54,12 +54,3 @@ def prune_records() -> None:
     """Once a night."""
     remove_runs()
     forget_records()
-
-
-prune_schedule = dg.ScheduleDefinition(
-    name="records_every_night",
-    job=prune_records,
-    cron_schedule="50 4 * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Removes runs and records of long ago on which nothing rests any more.",
-)

@@ -5,6 +5,8 @@ RAW        an original that no row tells of goes into the inbox and comes in aga
 PLACE      an original whose row says raw/ or aside/ goes to where its row says
 MADE       what was made of files and no row tells of goes to trash/: it is made again
 GONE       media whose cleaned file is gone are cleaned again
+RELEASED   a release whose file can't be seen outside any more is lost: it may have been taken back
+           after the backup; a file in released/ that no row lets out goes to trash/
 TOLD       refused files and recorded sessions that no row tells of stay, and are told
 """
 
@@ -19,8 +21,10 @@ from pathlib import Path, PurePosixPath
 from supervisor_core.care.trees import TREES, Lying, list_tree
 from supervisor_core.home import Home
 from supervisor_core.keys import MediaKey
-from supervisor_core.media.files import publish, sync
+from supervisor_core.media.files import PART_SUFFIX, publish, sync
+from supervisor_core.pipeline import places
 from supervisor_core.pipeline.context import Caller, Context
+from supervisor_core.pipeline.vanished import lose_vanished
 from supervisor_core.states import Cleaning
 from supervisor_core.store import audit
 from supervisor_core.store import media as media_table
@@ -48,6 +52,7 @@ class FoundAgain:
     thrown: int = 0
     cleaned_again: int = 0
     missing: int = 0
+    releases_lost: int = 0
     refused: int = 0
     sessions: tuple[str, ...] = ()
     inbox: str = ""
@@ -78,6 +83,7 @@ def look_for_files(context: Context, profile: str = "") -> FoundAgain:
         ]
     look = _Look(context.home, known, context.now(), profile, dry_run=False)
     found = replace(look.look(context.worker), cleaned_again=len(chosen))
+    found = replace(found, releases_lost=lose_vanished(context))
     now = context.now()
     told = {name: value for name, value in vars(found).items() if isinstance(value, int)}
     deeds = [Deed("send_back", one.media, {}) for one in chosen]
@@ -149,16 +155,22 @@ class _Look:
             self._move(path, self._home.absolute(row.path))
 
     def _is_told(self, path: str) -> bool:
-        tree, stem = path.partition("/")[0], PurePosixPath(path).stem
+        tree = path.partition("/")[0]
         if tree == "cleaned":
             return path in self._proven
         if tree == "thumbnails":
-            return stem in self._shown
+            return places.shown_by(PurePosixPath(path)) in self._shown
+        if tree == "released":
+            return path.removesuffix(PART_SUFFIX) in self._free
         return tree != "derivatives" or path in self._known.variants
 
     @cached_property
     def _proven(self) -> set[str]:
         return {one.path for one in self._known.files.made if one.verified}
+
+    @cached_property
+    def _free(self) -> set[str]:
+        return {one.path for one in self._known.files.released}
 
     @cached_property
     def _shown(self) -> set[str]:

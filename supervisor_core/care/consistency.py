@@ -104,6 +104,7 @@ class _Reader:
         """The files whose bytes are others than their hash says."""
         rows = [(one.media, one.path, one.media, Flaw.RAW_CHANGED) for one in wanted.raw]
         rows += [(one.sha256, one.path, one.media, Flaw.FILE_CHANGED) for one in wanted.made]
+        rows += [(one.sha256, one.path, one.media, Flaw.FILE_CHANGED) for one in wanted.released]
         due = [row for row in rows if row[1] in lying and self._chosen(row[0])]
         found = []
         for number, (sha256, path, media, flaw) in enumerate(due, 1):

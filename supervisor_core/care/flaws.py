@@ -1,5 +1,6 @@
 """What does not fit between the store and the files, as a pure comparison.
 
+UNRELEASED     a file in released/ that no person has let out: it leaves the house there
 UNPROVEN       a file in the public tree of which the store holds no proof: nobody may see it
 RAW_MISSING    a media's own bytes are gone
 RAW_CHANGED    ... are others than those that came in
@@ -16,7 +17,9 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from supervisor_core.care.trees import Lying
-from supervisor_core.store.expectations import Expected, MadeFile, RawFile
+from supervisor_core.media.files import PART_SUFFIX
+from supervisor_core.pipeline.places import shown_by
+from supervisor_core.store.expectations import Expected, MadeFile, RawFile, ReleasedFile
 
 _YOUNG_S = 3600.0
 
@@ -24,6 +27,7 @@ _YOUNG_S = 3600.0
 class Flaw(StrEnum):
     """What does not fit."""
 
+    UNRELEASED = "unreleased"
     UNPROVEN = "unproven"
     RAW_MISSING = "raw_missing"
     RAW_CHANGED = "raw_changed"
@@ -40,10 +44,11 @@ class Flaw(StrEnum):
 
 
 _NEXT_STEP = {
+    Flaw.UNRELEASED: "Move the file out of released/ at once; find out who put it there.",
     Flaw.UNPROVEN: "Move the file out of cleaned/ at once; find out who put it there.",
     Flaw.RAW_MISSING: "Bring the file or its disk back; from a backup, to the path of its row.",
     Flaw.RAW_CHANGED: "Restore it from a backup; the disk may be failing.",
-    Flaw.FILE_MISSING: "Run `retry` on the media: it is cleaned again from its own bytes.",
+    Flaw.FILE_MISSING: "Run `retry` on the media; of released/, run the asset `released_files`.",
     Flaw.FILE_CHANGED: "Move it away and run `retry` on the media: it is cleaned again.",
     Flaw.UNLISTED: "Look at it; if nobody misses anything, move it to trash/.",
     Flaw.ROW_ALONE: "Restore the store from its backup, or ask the developers.",
@@ -68,13 +73,21 @@ def misfits(wanted: Expected, lying: Mapping[str, Lying], now_s: float) -> Itera
         if made.path.startswith("cleaned/"):
             found = lying.get(made.path)
             yield from _fits(found, made, made.media, Flaw.FILE_MISSING, Flaw.FILE_CHANGED)
+    for one in wanted.released:
+        if one.whole:
+            found = lying.get(one.path)
+            yield from _fits(found, one, one.media, Flaw.FILE_MISSING, Flaw.FILE_CHANGED)
     yield from _strangers(wanted, lying, now_s)
     yield from (Finding(Flaw.ROW_ALONE, media) for media in wanted.alone)
     yield from (Finding(Flaw.TWO_CURRENT, media) for media in wanted.twice)
 
 
 def _fits(
-    found: Lying | None, row: RawFile | MadeFile, media: str, missing: Flaw, changed: Flaw
+    found: Lying | None,
+    row: RawFile | MadeFile | ReleasedFile,
+    media: str,
+    missing: Flaw,
+    changed: Flaw,
 ) -> Iterator[Finding]:
     if found is None or found.size_bytes is None:
         yield Finding(missing, media, row.path)
@@ -86,11 +99,15 @@ def _strangers(wanted: Expected, lying: Mapping[str, Lying], now_s: float) -> It
     told = {raw.path for raw in wanted.raw} | {made.path for made in wanted.made}
     proven = {made.path for made in wanted.made if made.verified}
     shown = {made.sha256 for made in wanted.made} | {raw.media for raw in wanted.raw if raw.free}
+    free = {one.path for one in wanted.released}
     for path, found in lying.items():
-        if path.startswith("cleaned/") and path not in proven:
+        if path.startswith("released/"):
+            if path.removesuffix(PART_SUFFIX) not in free:
+                yield Finding(Flaw.UNRELEASED, path)
+        elif path.startswith("cleaned/") and path not in proven:
             yield Finding(Flaw.UNPROVEN, path)
         elif path.startswith("thumbnails/"):
-            if PurePosixPath(path).stem not in shown and now_s - found.mtime > _YOUNG_S:
+            if shown_by(PurePosixPath(path)) not in shown and now_s - found.mtime > _YOUNG_S:
                 yield Finding(Flaw.UNLISTED, path)
         elif path not in told and now_s - found.mtime > _YOUNG_S:
             yield Finding(Flaw.UNLISTED, path)

@@ -19,7 +19,8 @@ from supervisor_core.media.files import publish, sync
 from supervisor_core.pipeline import places
 from supervisor_core.pipeline.context import Context
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.store import audit, forgetting, variants
+from supervisor_core.states import Review
+from supervisor_core.store import audit, decisions, forgetting, variants
 from supervisor_core.store import media as media_table
 from supervisor_core.store.audit import Deed
 from supervisor_core.store.database import Connection
@@ -58,6 +59,7 @@ def forget_lost(context: Context, older_than_s: float) -> Lost:
             for one in media_table.load(connection, found.media).values()
         ]
         made = [one.path for one in variants.of(connection, found.media) if one.path]
+        decisions.lose(connection, _decided(connection, found.media), now)
         forgetting.forget(connection, found.files, found.media)
         audit.write(connection, context.owner, list(_deeds(found)), now)
     _remove(home, found.media, links, [home.absolute(path) for path in made])
@@ -89,9 +91,14 @@ def _remove(home: Home, media: Iterable[str], links: Iterable[Path], made: Itera
     for link in links:
         if link.is_symlink():
             link.unlink()
-    for path in [*(places.thumbnail(home, one) for one in media), *made]:
+    for path in [*(drawn for one in media for drawn in places.drawn_of(home, one)), *made]:
         with suppress(FileNotFoundError):
             publish(path, home.trash / f"{path.parent.parent.name}-{path.name}")
+
+
+def _decided(connection: Connection, media: Sequence[MediaKey]) -> list[MediaKey]:
+    known = media_table.load(connection, media)
+    return [key for key, one in known.items() if one.review is not Review.NONE]
 
 
 def _deeds(found: Lost) -> Iterable[Deed]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from supervisor_core.pipeline.context import Context
 
-TREES = ("raw", "aside", "cleaned", "thumbnails")
+TREES = ("raw", "aside", "cleaned", "thumbnails", "released")
 _LOOK_S = 60.0
 _FILE_S = 0.005
 

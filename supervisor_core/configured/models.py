@@ -105,7 +105,9 @@ class ModelSettings(BaseModel):
         default=60.0, gt=0, description="Limit to choose the frames that are analysed."
     )
     frames_rate: float = Field(
-        default=2.0, ge=0, description="Added to that for each second of media."
+        default=2.0,
+        ge=0,
+        description="Added to that, and to drawing a scrub strip, for each second of media.",
     )
     analysis_tries: int = Field(
         default=5,

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from supervisor_core.keys import IntakeKey
+from supervisor_core.model.health import Health, State
 from supervisor_core.pipeline.asking import (
     AWAY,
     Asking,
@@ -15,6 +16,7 @@ from supervisor_core.pipeline.asking import (
     longest_s,
     model_health,
     model_rests,
+    paused,
 )
 from supervisor_core.pipeline.context import Context, Progress, item_progress
 from supervisor_core.pipeline.places import attempt_folder, failed_from, remove_folder
@@ -107,13 +109,13 @@ class _Analysing:
     def run(self, subjects: Sequence[Subject]) -> None:
         if not subjects:
             return
-        health = model_health(self._context)
+        health = self._health(subjects[0].task)
         if health.reason is not None:
             self._tasks.block(subjects[0].task, [one.media for one in subjects], health.reason)
             return
         for index, subject in enumerate(subjects):
             # Frames are not chosen for nothing: that takes longer than all else.
-            if (resting := model_rests(self._context)) is not None:
+            if (resting := self._rests(subject.task)) is not None:
                 self._tasks.block(subject.task, [subject.media], resting)
                 continue
             progress = item_progress(self._context.on_progress, index, len(subjects))
@@ -124,6 +126,14 @@ class _Analysing:
             )
             if claim is not None:
                 self._one(subject, *claim, key, progress)
+
+    def _health(self, task: str) -> Health:
+        """How the model server is; what is paused is not even looked at."""
+        stopped = paused(self._context, task)
+        return Health(State.UNUSABLE, stopped) if stopped else model_health(self._context)
+
+    def _rests(self, task: str) -> Reason | None:
+        return paused(self._context, task) or model_rests(self._context)
 
     def report(self) -> AnalysisReport:
         """The counts so far."""

@@ -19,7 +19,7 @@ from supervisor_core.pipeline.reports import StepReport
 from supervisor_core.pipeline.rules import Profiles, Rules
 from supervisor_core.reasons import Reason
 from supervisor_core.settings import Settings
-from supervisor_core.states import Cleaning, Review
+from supervisor_core.states import Cleaning
 from supervisor_core.store import attempts, audit, leases, outputs
 from supervisor_core.store import media as media_table
 from supervisor_core.store.attempts import Step
@@ -106,7 +106,7 @@ def _aside(context: Context, held: _Held, path: str, *, again: bool) -> Media:
     reason = media.reason or Reason.INTERNAL_ERROR
     wait = timedelta(seconds=wait_s(media.rounds, context.settings))
     return replace(
-        media.step(cleaning=Cleaning.RAW_ASIDE, review=Review.NONE).release(),
+        media.step(cleaning=Cleaning.RAW_ASIDE).release(),
         next_level=None,
         raw_path=path,
         rounds=media.rounds + 1,

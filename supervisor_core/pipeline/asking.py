@@ -29,7 +29,7 @@ from supervisor_core.pipeline.places import attempt_folder, readable_file
 from supervisor_core.pipeline.subjects import Subject
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Settings
-from supervisor_core.store import gate
+from supervisor_core.store import gate, pauses
 from supervisor_core.store.analyses import Question
 from supervisor_core.store.attempts import Attempt
 from supervisor_core.store.gate import Readable
@@ -185,6 +185,13 @@ def model_rests(context: Context, model: str = "") -> Reason | None:
     if circuit.phase is Phase.CLOSED or circuit.until is None or tried_in_vain:
         return None
     return Reason.BLOCKED_BY_OLLAMA if circuit.until > context.now() else None
+
+
+def paused(context: Context, task: str) -> Reason | None:
+    """PAUSED while a person has said that nobody is to begin this task or its family."""
+    with context.store.read() as connection:
+        found = pauses.covering(pauses.load(connection), task)
+    return Reason.PAUSED if found is not None else None
 
 
 def guard_of(context: Context, model: str = "") -> Guard:

@@ -16,7 +16,7 @@ from supervisor_core.pipeline.context import Context, Progress, item_progress
 from supervisor_core.pipeline.places import failed_from
 from supervisor_core.pipeline.tasks import TaskReport, Tasks, Terms
 from supervisor_core.pipeline.uncopied import task_of
-from supervisor_core.pipeline.uploading import Uploading
+from supervisor_core.pipeline.uploading import Uploading, require_cleaned_still
 from supervisor_core.reasons import Class, Failed, Reason
 from supervisor_core.remote.bucket_folder import BucketFolder, StoredObject
 from supervisor_core.remote.destination import Destination
@@ -194,4 +194,4 @@ class _Copying:
 
     @cached_property
     def _uploading(self) -> Uploading:
-        return Uploading(self._context, self._folder)
+        return Uploading(self._context, self._folder, require_cleaned_still(self._context))

@@ -19,7 +19,7 @@ from supervisor_core.pipeline.enrich_asking import Claim, Questioning
 from supervisor_core.pipeline.enrich_subjects import Subject
 from supervisor_core.pipeline.tasks import Tasks
 from supervisor_core.reasons import Reason
-from supervisor_core.store import Connection, breakers, gate, outputs, windows
+from supervisor_core.store import Connection, breakers, gate, outputs, pauses, windows
 from supervisor_core.store import media as media_table
 from supervisor_core.store.attempts import Attempt
 from supervisor_core.store.gate import Readable
@@ -82,8 +82,10 @@ class Batches:
         return Batch(tuple(claims), places, budget_s(lately.seconds, idle_s, least_s, most_s))
 
     def _may_ask(self, connection: Connection, now: datetime) -> Reason | None:
-        """Asks the circuit breaker, as `model.guard` does."""
+        """Asks the circuit breaker, as `model.guard` does, unless the mode is paused."""
         self.trial = None
+        if pauses.covering(pauses.load(connection), self._mode.task) is not None:
+            return Reason.PAUSED
         circuit = breakers.load(connection, self._place, self._model)
         if circuit.phase is breaker.Phase.CLOSED:
             return None

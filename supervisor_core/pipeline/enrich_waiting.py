@@ -9,6 +9,7 @@ from supervisor_core.pipeline.context import Context
 from supervisor_core.pipeline.enrich_recipes import model_of, recipe_in
 from supervisor_core.pipeline.enrich_subjects import modes_by_profile
 from supervisor_core.reasons import Reason
+from supervisor_core.store import pauses
 from supervisor_core.store.enrichment_levels import Level, levels
 from supervisor_core.store.open_enrichments import Waiting, open_enrichments
 
@@ -22,15 +23,23 @@ def waiting(context: Context) -> list[Waiting]:
 
 
 def why_not(context: Context, modes: Iterable[str]) -> dict[str, Reason]:
-    """Why the model of each of these modes can't be asked now; each model is looked at once."""
-    named = {name: model_of(context, name) for name in modes}
+    """Why the model of each of these modes can't be asked now; each model is looked at once.
+
+    Of what a person has paused none is looked at.
+    """
+    wanted = list(modes)
+    with context.store.read() as connection:
+        known = pauses.load(connection)
+    stopped = {name: Reason.PAUSED for name in wanted if pauses.covering(known, MODES[name].task)}
+    named = {name: model_of(context, name) for name in wanted if name not in stopped}
     found = {
         model: model_health(context, model).reason or model_rests(context, model)
         for model in set(named.values())
         if model
     }
     reasons = {name: found.get(model) for name, model in named.items()}
-    return {name: reason for name, reason in reasons.items() if reason is not None}
+    away = {name: reason for name, reason in reasons.items() if reason is not None}
+    return stopped | away
 
 
 def levels_now(context: Context) -> dict[str, Level]:

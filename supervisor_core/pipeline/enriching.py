@@ -14,7 +14,7 @@ from datetime import datetime
 from supervisor_core.enrichment.modes import Asks, mode_named, question_of
 from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.model.together import Sight
-from supervisor_core.pipeline.asking import AWAY, frames_limit_s, model_health
+from supervisor_core.pipeline.asking import AWAY, frames_limit_s, model_health, paused
 from supervisor_core.pipeline.context import Context, item_progress
 from supervisor_core.pipeline.enrich_asking import Questioning, Said
 from supervisor_core.pipeline.enrich_batches import Batch, Batches, claim_of, readable_now
@@ -134,6 +134,9 @@ class _Enriching:
         ready = [one for one in subjects if not one.open or not self.mode.waits]
         if not ready:
             return
+        if (stopped := paused(self.context, self.mode.task)) is not None:
+            self._block(ready, stopped)
+            return
         if self.mode.asks is Asks.NOTHING:
             Hinting(self.context, self.tasks, self.results(), self.recipe).run(ready, self.order)
             return
@@ -199,7 +202,8 @@ class _Enriching:
             batch_s = time.monotonic()
             batch = self.batches.take(pending[: self.order.batch or size])
             if isinstance(batch, Reason):
-                self._measure([subject for subject, _, _ in pending])
+                if batch is not Reason.PAUSED:
+                    self._measure([subject for subject, _, _ in pending])
                 self._block([subject for subject, _, _ in pending], batch)
                 return
             if batch.places == 0:

@@ -45,8 +45,8 @@ def _discard(context: Context, output: Output) -> None:
     path = home.absolute(output.path or "")
     if path.is_relative_to(home.work):
         places.remove_folder(path.parent)
-    small = places.thumbnail(home, output.sha256)
-    for shown in (path, places.cleaned(home, output.sha256, output.kind), small):
+    drawn = places.drawn_of(home, output.sha256)
+    for shown in (path, places.cleaned(home, output.sha256, output.kind), *drawn):
         if shown.is_file() and not shown.is_relative_to(home.work):
             _throw(shown, home.trash)
 

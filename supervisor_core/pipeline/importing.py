@@ -242,7 +242,7 @@ class Import:
         """What is written in the same transaction.
 
         What needed no cleaning until now waits for it: nobody reads it any more, and nothing stays
-        that its file said of itself or was found in it, nor a small picture.
+        that its file said of itself or was found in it, nor pictures of it.
         """
         again = [one.media for one in after if one.state is State.DUPLICATE and one.media]
         if not again or self._profile.mask is MaskPolicy.NONE:
@@ -254,7 +254,8 @@ class Import:
             media_table.save(connection, [one.sent_back() for one in open_], now)
             take_back(connection, keys)
             for key in keys:
-                places.thumbnail(self._context.home, key).unlink(missing_ok=True)
+                for drawn in places.drawn_of(self._context.home, key):
+                    drawn.unlink(missing_ok=True)
 
     def _record(self, placer: Places, placed: Sequence[Looked]) -> None:
         now = self._context.now()

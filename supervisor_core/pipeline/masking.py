@@ -12,7 +12,7 @@ from pathlib import Path
 
 from supervisor_core.cleaning.job import CleanReport, Job, Level
 from supervisor_core.faults import fault
-from supervisor_core.keys import IntakeKey
+from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.media.files import require_free
 from supervisor_core.media.kinds import Container
 from supervisor_core.pipeline import places
@@ -27,7 +27,7 @@ from supervisor_core.pipeline.rules import Profiles
 from supervisor_core.pipeline.sweeping import sweep
 from supervisor_core.reasons import Reason
 from supervisor_core.states import Cleaning, Review
-from supervisor_core.store import Connection, identifiers, outputs
+from supervisor_core.store import Connection, decisions, identifiers, outputs
 from supervisor_core.store.attempts import Attempt, Step
 from supervisor_core.store.identifiers import Identifier
 from supervisor_core.store.media import Media
@@ -96,20 +96,22 @@ class _Masking(Work[Made]):
     ) -> list[Media]:
         now = self._context.now()
         states, made = [], []
+        stands = _standing(connection, results)
         for media, result in results:
-            states.append(self._state(media, result.reason))
+            review = media.review if media.media in stands else Review.NONE
+            states.append(self._state(media, result.reason, review))
             if isinstance(result.value, Made):
                 made.append(self._output(result, result.value, now))
         outputs.save(connection, made)
         return states
 
-    def _state(self, media: Media, reason: Reason | None) -> Media:
+    def _state(self, media: Media, reason: Reason | None, review: Review) -> Media:
         if reason is None:
             top = self._level is Cleaning.FRAME_LEVEL
             return media.step(
                 cleaning=self._level,
                 next_level=None,
-                review=Review.NONE,
+                review=review,
                 reason=None if top else media.reason,
             )
         if stays(reason):
@@ -139,6 +141,18 @@ class _Masking(Work[Made]):
             attempt=attempt,
             created=now,
         )
+
+
+def _standing(
+    connection: Connection, results: Sequence[tuple[Media, Result[Made]]]
+) -> set[MediaKey]:
+    """The media that a person holds back or has rejected, where it is true of the new file too."""
+    stopped = {
+        media.media: result.value.sha256
+        for media, result in results
+        if media.review is not Review.NONE and isinstance(result.value, Made)
+    }
+    return decisions.standing(connection, stopped) if stopped else set()
 
 
 def job_for(context: Context, claim: Claim, level: Cleaning, destination: Path) -> Job:

@@ -1,6 +1,6 @@
 """The steps of an intake's way, each a call that may be made again at any time."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
@@ -222,10 +222,10 @@ class Pipeline:
 
     @_step
     def model_rests(self) -> Reason | None:
-        """Why the model is left alone just now though it may be well; None when it may be asked."""
-        from supervisor_core.pipeline.asking import model_rests
+        """Why no analysis is asked for though the model may be well: paused, or the breaker."""
+        from supervisor_core.pipeline.asking import model_rests, paused
 
-        return model_rests(self._context)
+        return paused(self._context, "analysis") or model_rests(self._context)
 
     @_step
     def copy_out(self, intake: IntakeKey) -> "CopyReport":
@@ -359,9 +359,11 @@ class Pipeline:
         return preview(self._context, summary)
 
     @_step
-    def send_back(self, intake: IntakeKey, *, everything: bool = False) -> int:
-        """Makes items wait for the first level again: those aside, or all; returns how many."""
-        return send_back(self._context, intake, everything=everything)
+    def send_back(
+        self, intake: IntakeKey, *, everything: bool = False, media: Collection[str] = ()
+    ) -> int:
+        """Has items wait for the first level again: those aside, or all; or of these media."""
+        return send_back(self._context, intake, everything=everything, named=media)
 
     @_step
     def sweep(self) -> int:

@@ -4,7 +4,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from supervisor_core.home import Home
 from supervisor_core.keys import IntakeKey
@@ -52,6 +52,21 @@ def cleaned(home: Home, sha256: str, kind: str) -> Path:
 def thumbnail(home: Home, sha256: str) -> Path:
     """The small picture of a readable file with this hash."""
     return home.thumbnails / sha256[:2] / f"{sha256}.jpg"
+
+
+def sprite(home: Home, sha256: str) -> Path:
+    """The scrub strip of a readable video with this hash; see `media.sprites`."""
+    return home.thumbnails / sha256[:2] / f"{sha256}.sprite.jpg"
+
+
+def drawn_of(home: Home, sha256: str) -> tuple[Path, Path]:
+    """Where all pictures drawn of a readable file are, when they are there."""
+    return thumbnail(home, sha256), sprite(home, sha256)
+
+
+def shown_by(path: PurePath) -> str:
+    """The hash of the readable file that a picture among the thumbnails was drawn of."""
+    return path.name.partition(".")[0]
 
 
 def attempt_folder(home: Home, attempt: str) -> Path:

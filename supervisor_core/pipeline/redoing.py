@@ -7,12 +7,13 @@ a step that is tried again, or a run that follows a dead one, goes on where the 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from supervisor_core.analysis.profiles import load_analysis
 from supervisor_core.analysis.wanted import analysis_tasks
 from supervisor_core.enrichment.modes import MODES, question_of
 from supervisor_core.keys import IntakeKey, MediaKey
-from supervisor_core.pipeline import checking, fingerprinting, places
+from supervisor_core.pipeline import checking, fingerprinting, places, thumbnails
 from supervisor_core.pipeline.asking import model_health
 from supervisor_core.pipeline.context import Context
 from supervisor_core.pipeline.enrich_recipes import model_of, recipe_in
@@ -24,6 +25,7 @@ from supervisor_core.remote.destination import Destination
 from supervisor_core.store import Connection, audit, fingerprints, gate, integrity, leases, work
 from supervisor_core.store import media as media_table
 from supervisor_core.store.audit import Deed
+from supervisor_core.store.exports import AWAY, OUT
 from supervisor_core.store.redoing import Basis, Chosen, Made, Within, choose
 
 VERB = "backfill"
@@ -58,7 +60,22 @@ def meant(
     """
     basis = basis_of(context, assets, redo)
     with context.store.read() as connection:
-        return {asset: choose(connection, asset, redo, within, basis) for asset in assets}
+        found = {asset: choose(connection, asset, redo, within, basis) for asset in assets}
+    if "thumbnails" in assets and redo == Redo():
+        found["thumbnails"] = _with_undrawn(context, found["thumbnails"], within, basis)
+    return found
+
+
+def _with_undrawn(
+    context: Context, chosen: Sequence[Chosen], within: Within, basis: Basis
+) -> list[Chosen]:
+    """What was chosen, and what lacks a picture though nothing in the store says so."""
+    with context.store.read() as connection:
+        every = choose(connection, "thumbnails", Redo(What.ALL), within, basis)
+        subjects = thumbnails.subjects(connection, {one.media for one in every if one.media})
+    meant = {one.media for one in chosen}
+    meant |= {one.media for one in subjects if not one.is_drawn(context.home)}
+    return [one for one in every if one.media in meant]
 
 
 def _forget(
@@ -109,11 +126,17 @@ def _undraw(
         return media
     undrawn = []
     for one in media:
-        path = places.thumbnail(context.home, gate.require_verified(connection, one).sha256)
-        if path.exists() and datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
+        found = places.drawn_of(context.home, gate.require_verified(connection, one).sha256)
+        older = [path for path in found if path.exists() and _written(path) < before]
+        for path in older:
             path.unlink()
+        if older:
             undrawn.append(one)
     return undrawn
+
+
+def _written(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def basis_of(context: Context, assets: Collection[str], redo: Redo) -> Basis:
@@ -137,6 +160,8 @@ def basis_of(context: Context, assets: Collection[str], redo: Redo) -> Basis:
     if "bucket_copies" in assets:
         destination = Destination.of(context.settings)
         made["bucket_copies"] = [Made(task_of(destination))] if destination else []
+    if "released_files" in assets:
+        made["released_files"] = [Made(OUT), Made(AWAY)]
     return Basis(context.tools.code_version, made, profiles)
 
 

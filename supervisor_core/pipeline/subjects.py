@@ -109,12 +109,16 @@ def waiting_intakes(context: Context) -> list[OpenIntake]:
     return by_intake((one.intake, _cause(one)) for one in waiting)
 
 
+_LIFTED = (Reason.BLOCKED_BY_OLLAMA, Reason.PAUSED)
+"""Who goes on for whom nothing was the matter: at once."""
+
+
 def _cause(one: Open) -> Cause:
     """What is bounded by its own tries may go on at once; all else after a wait that grows.
 
     What was blocked is UNFINISHED; what no run has come to, or not since the file is another, NEW.
     """
-    if one.state is Work.BLOCKED and one.reason is not Reason.BLOCKED_BY_OLLAMA:
+    if one.state is Work.BLOCKED and one.reason not in _LIFTED:
         return Cause.UNFINISHED
     opened = (Work.WAITING, Work.QUEUED, Work.RUNNING, Work.BLOCKED)
     return Cause.CAUSE_PASSED if one.state in opened else Cause.NEW

@@ -11,6 +11,7 @@ from supervisor_core.cleaning.limits import clean_limit_s, verify_limit_s
 from supervisor_core.libraries.visit import Order
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.policy import Profile
+from supervisor_core.media.sprites import SpriteLayout, draw_sprite
 from supervisor_core.pipeline import child, enrich_child
 from supervisor_core.reasons import Failed
 from supervisor_core.remote import sending
@@ -35,6 +36,7 @@ class Tools:
     clean: Callable[[Job], child.Made] = child.clean_file
     verify: Callable[[Job, CleanReport], VerifyReport] = child.verify_file
     draw: Callable[[Path, Path, int], None] = child.draw_thumbnail
+    draw_sprite: Callable[[Path, Path, SpriteLayout], object] = draw_sprite
     clean_limit_s: Callable[[MediaInfo, Level, Settings], float] = clean_limit_s
     verify_limit_s: Callable[[MediaInfo, Settings], float] = verify_limit_s
     choose: Callable[[Path, Path, int, int], "Chosen"] = child.choose_frames

@@ -7,9 +7,11 @@ finish    parts become an object only now, after the gate was asked again
 look      the storage must show what was sent
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from supervisor_core.pipeline.context import Context, Progress
+from supervisor_core.pipeline.places import readable_file
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.remote.bucket_folder import BucketFolder, StoredObject
 from supervisor_core.remote.destination import content_type
@@ -20,10 +22,14 @@ from supervisor_core.store.gate import Readable
 
 @dataclass(frozen=True)
 class Uploading:
-    """Uploads files to one folder of a bucket, one after the other."""
+    """Uploads files to one folder of a bucket, one after the other.
+
+    `require_still` raises unless just this file may still leave the house.
+    """
 
     context: Context
     folder: BucketFolder
+    require_still: Callable[[Readable], None]
 
     def place(
         self, file: Readable, key: str, progress: Progress | None
@@ -48,7 +54,7 @@ class Uploading:
 
     def _measure(self, file: Readable) -> Measured:
         context = self.context
-        path = context.home.absolute(file.path)
+        path = readable_file(context.home, file)
         size_bytes = path.stat().st_size if path.is_file() else 0
         measured = context.worker.call(
             context.tools.measure,
@@ -63,21 +69,21 @@ class Uploading:
     def _send_whole(
         self, file: Readable, key: str, measured: Measured, progress: Progress | None
     ) -> None:
-        source = self.context.home.absolute(file.path)
+        source = readable_file(self.context.home, file)
         order = self.folder.whole(source, key, _type_of(key), measured)
-        self._require_still(file)
+        self.require_still(file)
         self._send(order, measured, progress)
 
     def _send_in_parts(
         self, file: Readable, key: str, measured: Measured, progress: Progress | None
     ) -> None:
-        self._require_still(file)
+        self.require_still(file)
         upload = self.folder.begin(key, _type_of(key))
         try:
-            source = self.context.home.absolute(file.path)
+            source = readable_file(self.context.home, file)
             order = self.folder.in_parts(source, key, upload, measured)
             etags = self._send(order, measured, progress)
-            self._require_still(file)
+            self.require_still(file)
             self.folder.finish(key, upload, measured, etags)
         except BaseException:
             self.folder.abandon(key, upload)
@@ -93,12 +99,17 @@ class Uploading:
             on_progress=progress,
         )
 
-    def _require_still(self, file: Readable) -> None:
-        """Raises `Failed(NOT_VERIFIED)` unless just this file may still leave the house."""
-        with self.context.store.read() as connection:
+
+def require_cleaned_still(context: Context) -> Callable[[Readable], None]:
+    """Raises `Failed(NOT_VERIFIED)` unless just this file, cleaned, may still leave the house."""
+
+    def require(file: Readable) -> None:
+        with context.store.read() as connection:
             found = gate.require_cleaned(connection, file.media)
         if found.sha256 != file.sha256:
             raise Failed(Reason.NOT_VERIFIED)
+
+    return require
 
 
 def _type_of(key: str) -> str:

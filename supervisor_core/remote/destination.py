@@ -34,7 +34,7 @@ class Destination:
         found = cls(settings.s3_write_bucket, settings.s3_write_prefix)
         S3Object(found.bucket, found.key("0" * 64, "mp4"))
         read, written = settings.s3_prefix, found.prefix
-        if settings.s3_bucket == found.bucket and _overlap(read, written):
+        if settings.s3_bucket == found.bucket and overlap(read, written):
             raise Failed(Reason.BAD_CONFIGURATION, setting="s3_write_prefix")
         return found
 
@@ -58,5 +58,6 @@ def content_type(suffix: str) -> str:
     return _TYPES.get(suffix, "application/octet-stream")
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """True for prefixes that some key has both of."""
     return one.startswith(other) or other.startswith(one)

@@ -25,6 +25,7 @@ class Topic(StrEnum):
     RECORDING = "recording"
     LIBRARY = "library"
     ELSEWHERE = "elsewhere"
+    GALLERY = "gallery"
     RUNNING = "running"
     DISK = "disk"
     CHECKS = "checks"

@@ -44,6 +44,8 @@ class Step(StrEnum):
     INTEGRITY = "integrity"
     FINGERPRINT = "fingerprint"
     UPSCALE = "upscale"
+    RELEASE = "release"
+    TAKE_AWAY = "take_away"
 
 
 class Outcome(StrEnum):

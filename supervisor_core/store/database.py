@@ -162,7 +162,8 @@ def told(name: str) -> Iterator[None]:
 def _reason(error: duckdb.Error) -> Reason:
     if isinstance(error, duckdb.InterruptException):
         return Reason.CANCELLED
-    if isinstance(error, duckdb.IOException) and "No space left" in str(error):
+    # A commit tells it as an error of the transaction.
+    if "No space left" in str(error):
         return Reason.DISK_FULL
     # An encrypted block that does not fit its checksum is told as a matter of the key.
     if isinstance(error, _DAMAGE) or "AES tag" in str(error):

@@ -2,12 +2,13 @@
 
     analyses        tasks in `error` (a lasting cause) or `dead` (the last try failed)
     bucket_copies   the same, of copies to a bucket
+    released_files  the same, of released files that are put out
     enrichments     the same, of what the modes find
     fingerprints    the same, of what files look like
     cleaned_frames  files that the whole ladder could not clean, which lie aside
 
-A task is queued again, and its sensor (`model_health`, `copies`, `unlooked_files`) starts it. A
-file waits for the first level again, and a request has its intake's run started.
+A task is queued again, and its sensor (`model_health`, `copies`, `releases`, `unlooked_files`)
+starts it. A file waits for the first level again, and a request has its intake's run started.
 """
 
 from collections.abc import Collection, Sequence
@@ -27,6 +28,7 @@ from supervisor_core.store.rows import fetch, reason_of
 _TASKS = {
     Retried.ANALYSES: "analysis",
     Retried.BUCKET_COPIES: "copy",
+    Retried.RELEASED_FILES: "release",
     Retried.ENRICHMENTS: "enrichment",
     Retried.FINGERPRINTS: "fingerprints",
 }

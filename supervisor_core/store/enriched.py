@@ -18,7 +18,7 @@ from supervisor_core.store import media as media_table
 from supervisor_core.store.database import Connection
 from supervisor_core.store.enrichments import Enrichment
 from supervisor_core.store.fields import Field
-from supervisor_core.store.gate import pass_gate
+from supervisor_core.store.gate import Readable, pass_gate
 from supervisor_core.store.work import Task
 
 
@@ -63,18 +63,27 @@ def of(
     known = media_table.load(connection, media)
     files = outputs.current(connection, list(known))
     passed = {key: pass_gate(one, files.get(key)) for key, one in known.items()}
-    readable = {key: one.sha256 for key, one in passed.items() if one is not None}
+    return of_readable(connection, [one for one in passed.values() if one is not None], mode)
+
+
+def of_readable(
+    connection: Connection, files: Sequence[Readable], mode: str | None = None
+) -> list[Enriched]:
+    """The same of files that have passed the gate."""
+    readable = {one.media: one.sha256 for one in files}
     results = enrichments.current(connection, readable)
     named = fields.of(connection, readable)
     names = [name for name in MODES if mode in (None, name)]
-    tasks = {name: work.load(connection, MODES[name].task, readable) for name in names}
+    tasks = work.load_all(connection, readable)
     return [
         Enriched(
             key,
             {
-                name: _standing(tasks[name].get(key), _shown(results.get((key, name)), sha256))
+                name: _standing(
+                    tasks.get((MODES[name].task, key)), _shown(results.get((key, name)), sha256)
+                )
                 for name in names
-                if key in tasks[name] or (key, name) in results
+                if (MODES[name].task, key) in tasks or (key, name) in results
             },
             named.get(key, {}),
         )

@@ -1,6 +1,6 @@
 """How the enrichment of each mode goes: figures for checks, and what stands for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from supervisor_core.reasons import Reason
 from supervisor_core.settings import Settings
 from supervisor_core.states import Work
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import fetch, reason_of
+from supervisor_core.store.rows import ROWS, fetch, given, reason_of
 
 _MADE = """
     SELECT mode, count(*) FILTER (state = 'done') AS done,
@@ -25,6 +25,20 @@ _STANDING = f"""
     FROM work WHERE starts_with(task, '{PREFIX}') GROUP BY ALL
 """  # noqa: S608
 _BEGUN = "SELECT level AS mode, max(started) AS begun FROM attempt WHERE step = 'enrich' GROUP BY 1"
+# What may be read, is asked for by a profile it came in under, and was never begun.
+_UNBEGUN = f"""
+    SELECT mode, count(DISTINCT media) FROM arrival
+    JOIN intake USING (intake) JOIN {ROWS} AS asked USING (profile) JOIN media USING (media)
+    LEFT JOIN output ON output.media = media.media AND output.current
+    ANTI JOIN work ON work.media = arrival.media AND work.task = asked.task
+    WHERE arrival.state IN ('imported', 'duplicate') AND (cleaning = 'not_required'
+        OR verification = 'verified' AND output.media IS NOT NULL)
+    GROUP BY mode
+"""  # noqa: S608
+_ASKED = {"profile": "VARCHAR", "mode": "VARCHAR", "task": "VARCHAR"}
+_REQUESTS = """
+    SELECT count(*) FROM request WHERE verb = 'enrich' AND state IN ('queued', 'running')
+"""
 _OPEN = (Work.QUEUED, Work.WAITING, Work.BLOCKED)
 
 
@@ -80,6 +94,26 @@ def levels(connection: Connection, since: datetime, now: datetime) -> dict[str, 
         name: _level(name, made.get(name, {}), standing.get(name, []), begun.get(name), now)
         for name in MODES
     }
+
+
+def unbegun(connection: Connection, asked_for: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """How many media wait for each mode of which nothing is written yet.
+
+    `asked_for` gives the modes of each profile. What a person has asked for is a request until a
+    run has begun with it.
+    """
+    rows = [
+        {"profile": profile, "mode": name, "task": MODES[name].task}
+        for profile, modes in asked_for.items()
+        for name in modes
+    ]
+    found = connection.execute(_UNBEGUN, given(_ASKED, rows)).fetchall()
+    return {str(mode): int(count) for mode, count in found}
+
+
+def requests(connection: Connection) -> int:
+    """How many requests for enrichments are not at their end."""
+    return sum(row[0] for row in connection.execute(_REQUESTS).fetchall())
 
 
 def _level(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from supervisor_core.store import exports
 from supervisor_core.store.database import Connection
 
 _RAW = "SELECT media, raw_path, size_bytes, cleaning FROM media"
@@ -12,7 +13,8 @@ _OUTPUTS = """
 _ALONE = """
     SELECT DISTINCT media FROM (
         SELECT media FROM arrival WHERE state IN ('imported', 'duplicate')
-        UNION ALL SELECT media FROM output UNION ALL SELECT media FROM work
+        UNION ALL SELECT media FROM output
+        UNION ALL SELECT media FROM work WHERE NOT starts_with(task, 'release/')
         UNION ALL SELECT media FROM analysis
     ) ANTI JOIN media USING (media) WHERE media IS NOT NULL
 """
@@ -42,6 +44,17 @@ class MadeFile:
 
 
 @dataclass(frozen=True)
+class ReleasedFile:
+    """A file that is let out, relative to the home; not `whole` until it was seen there so."""
+
+    media: str
+    sha256: str
+    path: str
+    size_bytes: int
+    whole: bool
+
+
+@dataclass(frozen=True)
 class Expected:
     """All of it at one moment; `alone` and `twice` name media of rows that contradict others."""
 
@@ -49,11 +62,12 @@ class Expected:
     made: tuple[MadeFile, ...]
     alone: tuple[str, ...]
     twice: tuple[str, ...]
+    released: tuple[ReleasedFile, ...] = ()
 
     @property
     def count(self) -> int:
         """How many files there should be, small pictures not counted."""
-        return len(self.raw) + len(self.made)
+        return len(self.raw) + len(self.made) + len(self.released)
 
 
 def expected(connection: Connection) -> Expected:
@@ -66,4 +80,10 @@ def expected(connection: Connection) -> Expected:
         made=tuple(MadeFile(*row) for row in connection.execute(_OUTPUTS).fetchall()),
         alone=tuple(row[0] for row in connection.execute(_ALONE).fetchall()),
         twice=tuple(row[0] for row in connection.execute(_TWICE).fetchall()),
+        released=tuple(
+            ReleasedFile(
+                one.media, one.output, f"released/{name}", one.size_bytes, one.created is not None
+            )
+            for name, one in exports.in_place(connection, exports.HOME).items()
+        ),
     )

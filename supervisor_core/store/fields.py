@@ -70,10 +70,22 @@ def edit(
     connection: Connection, media: MediaKey, name: str, value: Any, who: str, now: datetime
 ) -> Field:
     """Writes a person's word, which machines leave alone from now on; kept in the audit."""
-    before = of(connection, [media]).get(media, {}).get(name)
-    after = Field(media, name, value, HUMAN, locked=True, who=who)
-    _write(connection, [after], now)
-    audit.write(connection, who, [_deed("edit", media, name, before, after)], now)
+    return edit_all(connection, name, {media: value}, who, now)[0]
+
+
+def edit_all(
+    connection: Connection, name: str, values: Mapping[MediaKey, Any], who: str, now: datetime
+) -> list[Field]:
+    """The same for many media at once."""
+    before = of(connection, values)
+    after = [
+        Field(media, name, value, HUMAN, locked=True, who=who) for media, value in values.items()
+    ]
+    _write(connection, after, now)
+    deeds = [
+        _deed("edit", one.media, name, before.get(one.media, {}).get(name), one) for one in after
+    ]
+    audit.write(connection, who, deeds, now)
     return after
 
 

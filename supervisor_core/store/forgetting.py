@@ -13,8 +13,10 @@ _MISSING = """
     SELECT source, path_key, fingerprint, media, missing_since, size_bytes FROM library_file
     WHERE state = 'missing' AND missing_since < ? ORDER BY missing_since, path_key
 """
-# What happened stays told: those rows go by their age, see `pruning`.
+# What happened stays told: those rows go by their age, see `pruning`. What persons decided never
+# goes, nor where released files lie: they are taken away by those rows.
 _HISTORY = {"attempt", "question", "arrival", "import_log", "library_file"}
+_HISTORY |= {"decision", "look", "export"}
 _TABLES = """
     SELECT table_name FROM duckdb_columns() JOIN duckdb_tables() USING (table_name)
     WHERE column_name = ? ORDER BY table_name

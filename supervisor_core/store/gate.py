@@ -1,6 +1,6 @@
 """The one door to what may be shown or read: an item passes only when it is proven clean."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from supervisor_core.keys import MediaKey
@@ -35,18 +35,22 @@ def require_verified(connection: Connection, media: MediaKey) -> Readable:
     Raises `Failed(NOT_VERIFIED)` unless the media was cleaned and verified or needs no cleaning.
     """
     found = media_table.load(connection, [media]).get(media)
-    readable = found and pass_gate(found, outputs.current(connection, [media]).get(media))
-    if not readable:
+    passed = found and pass_gate(found, outputs.current(connection, [media]).get(media))
+    if not passed:
         raise Failed(Reason.NOT_VERIFIED)
-    return readable
+    return passed
 
 
 def readable_of(connection: Connection, intake: str) -> list[Readable]:
     """The readable files of an intake, without those that did not pass."""
-    members = media_table.of_intake(connection, intake)
+    return readable(connection, media_table.of_intake(connection, intake))
+
+
+def readable(connection: Connection, members: Sequence[Media]) -> list[Readable]:
+    """The readable files of these media, without those that did not pass."""
     files = outputs.current(connection, [media.media for media in members])
     passed = (pass_gate(media, files.get(media.media)) for media in members)
-    return [readable for readable in passed if readable]
+    return [one for one in passed if one]
 
 
 def free_of(connection: Connection, intake: str) -> list[Readable]:
@@ -79,9 +83,7 @@ def _cleaned(connection: Connection, members: Iterable[Media]) -> list[Readable]
         for one in members
         if one.cleaning is not Cleaning.NOT_REQUIRED and one.review not in _STOPPED
     ]
-    files = outputs.current(connection, [one.media for one in leaving])
-    passed = (pass_gate(one, files.get(one.media)) for one in leaving)
-    return [readable for readable in passed if readable]
+    return readable(connection, leaving)
 
 
 def pass_gate(media: Media, output: Output | None) -> Readable | None:

@@ -54,6 +54,7 @@ _QUERIES = {
 _TASKS = {
     "analyses": "analysis/",
     "bucket_copies": "copy/",
+    "released_files": "release/",
     "integrity": f"integrity/{integrity.VERSION}",
     "fingerprints": f"fingerprints/{fingerprints.VERSION}",
     **{f"enrichments/{mode.name}": mode.task for mode in MODES.values()},

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 from supervisor_core.keys import MediaKey
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.kinds import Container
-from supervisor_core.reasons import Reason
+from supervisor_core.reasons import Failed, Reason
 from supervisor_core.states import Cleaning, Review, Verification, check_step
+from supervisor_core.store import decisions
 from supervisor_core.store.database import Connection
 from supervisor_core.store.rows import ROWS, fetch, given, insert, keys, reason_of
 
@@ -68,10 +69,28 @@ class Media:
     lease_owner: str | None = None
     lease_epoch: int = 0
     lease_until: datetime | None = None
+    # The review as it was read: `save` writes down that one was lost.
+    stood: Review = field(default=Review.NONE, compare=False, repr=False)
+
+    @property
+    def may_be_read(self) -> bool:
+        """True while the states claim a file that is proven clean, or that needs no cleaning."""
+        if self.cleaning is Cleaning.NOT_REQUIRED:
+            return True
+        made = self.cleaning in (Cleaning.FRAME_LEVEL, Cleaning.ROI_MASK)
+        return made and self.verification is Verification.VERIFIED
 
     def step(self, **changes: Any) -> "Media":
-        """The media after a step; raises `Failed(INTERNAL_ERROR)` when the table forbids it."""
+        """The media after a step; raises `Failed(INTERNAL_ERROR)` when the table forbids it.
+
+        A release is lost with the file that it is about. Raises `Failed(NOT_VERIFIED)` when what
+        has none would be released.
+        """
         following = replace(self, **changes)
+        if following.review is Review.RELEASED and not following.may_be_read:
+            if self.review is not Review.RELEASED:
+                raise Failed(Reason.NOT_VERIFIED)
+            following = replace(following, review=Review.NONE)
         check_step(self.cleaning, following.cleaning)
         check_step(self.verification, following.verification)
         check_step(self.review, following.review)
@@ -116,9 +135,15 @@ def of_intake(connection: Connection, intake: str) -> list[Media]:
 
 
 def save(connection: Connection, media: Sequence[Media], now: datetime) -> None:
-    """Writes the states of media; what they were before was read in the same transaction."""
+    """Writes the states of media; what they were before was read in the same transaction.
+
+    Where what a person had decided counts no more, that is written too.
+    """
     if not media:
         return
+    lost = [one for one in media if one.stood is not Review.NONE and one.review is Review.NONE]
+    if lost:
+        decisions.lose(connection, [one.media for one in lost], now)
     assignments = ", ".join(f"{name} = given.{name}" for name in _STATE if name != "media")
     connection.execute(
         f"MERGE INTO media USING {ROWS} AS given USING (media)"
@@ -152,7 +177,7 @@ def _fact_row(info: MediaInfo, now: datetime) -> dict[str, object]:
 
 
 def _dump(info: MediaInfo) -> str:
-    values = {field.name: getattr(info, field.name) for field in fields(info)}
+    values = {one.name: getattr(info, one.name) for one in fields(info)}
     return json.dumps(values | {"sample_aspect": str(info.sample_aspect)})
 
 
@@ -166,12 +191,12 @@ def _parse(text: str) -> MediaInfo:
 
 
 def _media(row: dict[str, Any]) -> Media:
-    values = {field.name: row[field.name] for field in fields(Media)}
+    values = {one.name: row[one.name] for one in fields(Media) if one.name != "stood"}
     level = row["next_level"]
     values["info"] = _parse(row["info"])
     values["cleaning"] = Cleaning(row["cleaning"])
     values["next_level"] = Cleaning(level) if level else None
     values["verification"] = Verification(row["verification"])
-    values["review"] = Review(row["review"])
+    values["review"] = values["stood"] = Review(row["review"])
     values["reason"] = reason_of(row["reason"])
     return Media(**values)

@@ -1,4 +1,4 @@
-"""Publishing the main store: its file copied under the shared lock and renamed into place.
+"""Publishing the main store: its file copied under the shared lock and put into place.
 
 All connections to the store are short, so under the shared lock the file and its log are of one
 moment. Only the bytes are copied there; that they open, and hold every transaction that counts, is
@@ -7,6 +7,7 @@ proven afterwards, when writers are at work again. Whatever goes wrong, the form
 The copy is not synced to the disk: after a crash of the machine it is simply taken anew.
 """
 
+import ctypes
 import errno
 import os
 import time
@@ -25,6 +26,7 @@ from supervisor_core.store.published import Published, PublishedStore
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _UNABLE = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM)
 _CHUNK = 64 * 1024**2
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 # A file system tells times in steps of some milliseconds: of two changes within one, the second
 # would not be seen. What changed that lately is copied once more.
 _SETTLED_NS = 100_000_000
@@ -80,7 +82,7 @@ class Publisher:
             if transactions < counted:
                 raise Failed(Reason.STORE_DAMAGED, transactions=transactions, counted=counted)
             os.utime(part, ns=(taken_ns, taken_ns))
-            part.replace(self.place.path)
+            put(part, self.place.path)
         finally:
             _sweep(part)
         settled = all(mark is None or mark[0] < taken_ns - _SETTLED_NS for mark in marks)
@@ -106,6 +108,21 @@ class Publisher:
         space = os.statvfs(self.place.folder)
         if space.f_bavail * space.f_frsize < needed + self._reserve_bytes:
             raise Failed(Reason.DISK_FULL, needed_bytes=needed)
+
+
+def put(part: Path, path: Path) -> None:
+    """Puts a new copy in the place of the former one, at once; that is left as `part`, or is gone.
+
+    Both change places where the file system can do that: what is renamed over another file is
+    written to the disk at once by ext4 (`auto_da_alloc`), and most copies are replaced before they
+    would have to be written at all.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(part), os.fsencode(path)
+    if not path.exists() or library.renameat2(
+        _AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE
+    ):
+        part.replace(path)
 
 
 def clone(source: Path, target: Path) -> None:

@@ -2,13 +2,15 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from supervisor_core.reasons import Fact, Reason
+from supervisor_core.store import audit
+from supervisor_core.store.audit import Deed
 from supervisor_core.store.database import Connection
 from supervisor_core.store.rows import fetch, insert, reason_of
 
@@ -59,6 +61,10 @@ class Request:
     updated: datetime
 
 
+Wish = tuple[str, Mapping[str, Fact]]
+"""The subject of a request, and its detail."""
+
+
 def ask(
     connection: Connection,
     verb: Verb,
@@ -68,26 +74,43 @@ def ask(
     detail: Mapping[str, Fact] | None = None,
 ) -> str:
     """Queues a request and returns its id; the same one that is still queued is not doubled."""
-    queued = fetch(
-        connection,
-        "SELECT id FROM request WHERE verb = ? AND subject = ? AND detail = ? AND state = 'queued'",
-        [verb, subject, json.dumps(detail or {})],
-    )
-    if queued:
-        return str(queued[0]["id"])
-    row = {
-        "id": uuid.uuid4().hex,
+    (request,) = ask_each(connection, verb, [(subject, detail or {})], who, now)
+    return request
+
+
+def ask_each(
+    connection: Connection, verb: Verb, wishes: Sequence[Wish], who: str, now: datetime
+) -> list[str]:
+    """Queues a request for each subject with its detail, and returns their ids in this order."""
+    sql = "SELECT subject, detail, id FROM request WHERE verb = ? AND state = 'queued'"
+    found = connection.execute(sql, [verb]).fetchall() if wishes else []
+    known: dict[tuple[str, str], str] = {(row[0], row[1]): row[2] for row in found}
+    rows = []
+    ids = []
+    for subject, detail in wishes:
+        wanted = subject, json.dumps(dict(detail))
+        if wanted not in known:
+            known[wanted] = uuid.uuid4().hex
+            rows.append(_new(known[wanted], verb, *wanted, who, now))
+        ids.append(known[wanted])
+    insert(connection, "request", _SHAPE, rows)
+    return ids
+
+
+def _new(
+    request: str, verb: Verb, subject: str, detail: str, who: str, now: datetime
+) -> dict[str, object]:
+    return {
+        "id": request,
         "verb": verb,
         "subject": subject,
-        "detail": json.dumps(detail or {}),
+        "detail": detail,
         "who": who,
         "state": State.QUEUED,
         "reason": None,
         "created": now,
         "updated": now,
     }
-    insert(connection, "request", _SHAPE, [row])
-    return str(row["id"])
 
 
 def queued(connection: Connection, limit: int) -> list[Request]:
@@ -121,6 +144,22 @@ def find(connection: Connection, request: str) -> Request:
     """The request with this id, which there must be."""
     (row,) = fetch(connection, "SELECT * FROM request WHERE id = ?", [request])
     return _request(row)
+
+
+def look(connection: Connection, request: str) -> Request | None:
+    """The request with this id, if there is one."""
+    rows = fetch(connection, "SELECT * FROM request WHERE id = ?", [request])
+    return _request(rows[0]) if rows else None
+
+
+def cancel(connection: Connection, request: str, who: str, now: datetime) -> bool:
+    """Takes back a request that no run was started for yet; False when it is too late."""
+    known = look(connection, request)
+    if known is None or known.state is not State.QUEUED:
+        return False
+    move(connection, request, State.FAILED, now, Reason.CANCELLED)
+    audit.write(connection, who, [Deed("cancel_request", request, {"verb": known.verb.value})], now)
+    return True
 
 
 def move(

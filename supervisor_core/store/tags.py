@@ -9,7 +9,7 @@ from datetime import datetime
 
 from supervisor_core.keys import MediaKey
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import ROWS, fetch, insert, keys
+from supervisor_core.store.rows import ROWS, fetch, given, insert, keys
 
 FILE = "file"
 HUMAN = "human"
@@ -103,6 +103,27 @@ def put_all(
                 taken.add((tag.namespace, tag.name))
                 rows.append({**vars(tag), "media": media, "source": source, "updated": now})
     insert(connection, "tag", _TAG, rows)
+
+
+def add(
+    connection: Connection,
+    media: Iterable[MediaKey],
+    tags: Iterable[Tag],
+    source: str,
+    now: datetime,
+) -> None:
+    """Adds what a source says to what it has said of these media before."""
+    wanted = list(dict.fromkeys(tags))
+    rows = [
+        {**vars(tag), "media": one, "source": source, "updated": now}
+        for one in dict.fromkeys(media)
+        for tag in wanted
+    ]
+    connection.execute(
+        f"INSERT INTO tag BY NAME SELECT given.* FROM {ROWS} AS given"  # noqa: S608
+        " ANTI JOIN tag USING (media, namespace, name, source)",
+        given(_TAG, rows),
+    )
 
 
 def forget(connection: Connection, media: Iterable[str]) -> None:

@@ -22,13 +22,17 @@ _TRACE = """
     UNION ALL
     SELECT happened, verb, '', 'done', NULL, NULL, NULL, who FROM audit
     WHERE subject IN ($1, left($1, 16)) OR subject IN (SELECT subject FROM places)
+    UNION ALL
+    SELECT happened, verdict, 'review', 'done', NULL, NULL, NULL, who FROM decision
+    WHERE media = $1
     ORDER BY happened, attempt
 """
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened: an attempt, a question to a model, a deed of somebody's.
+    """One thing that happened: an attempt, a question to a model, a deed or decision of
+    somebody's.
 
     No outcome yet while an attempt is under way; `of` is its level or task.
     """

@@ -118,6 +118,13 @@ def load(connection: Connection, task: str, media: Iterable[str]) -> dict[MediaK
     return {one.media: one for one in found}
 
 
+def load_all(connection: Connection, media: Iterable[str]) -> dict[tuple[str, MediaKey], Task]:
+    """Every task of these media."""
+    sql = f"SELECT work.* FROM work JOIN {ROWS} USING (media)"  # noqa: S608
+    found = map(_task, fetch(connection, sql, keys("media", media)))
+    return {(one.task, one.media): one for one in found}
+
+
 def save(connection: Connection, tasks: Sequence[Task], now: datetime) -> None:
     """Writes tasks, new ones too."""
     if not tasks:
