@@ -14,6 +14,7 @@ MODULES = (
     "benchmarks.library",
     "benchmarks.pages",
     "benchmarks.published",
+    "benchmarks.gallery",
 )
 
 

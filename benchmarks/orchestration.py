@@ -6,10 +6,8 @@ daemon's memory grows with the intakes that it has seen.
 """
 
 import argparse
-import os
 import random
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,11 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import write_results
+from benchmarks.running import LOCATIONS, running
 from supervisor_assets.instance import open_instance, prepare_dagster_home
 from supervisor_core.home import Home
 
-ROOT = Path(__file__).parents[1]
-LOCATIONS = ("ours", "bare")
 STILLS = 256
 LIMIT_S = 300.0
 LIMIT_EACH_S = 10.0
@@ -194,30 +191,9 @@ def daemon(folder: Path, location: str) -> Iterator[Bench]:
     """A daemon over a throw-away home, ended with everything that came from it."""
     home = Home.create(folder / "home")
     prepare_dagster_home(home)
-    environment = os.environ | {
-        "SUPERVISOR_HOME": str(home.root),
-        "DAGSTER_HOME": str(home.dagster),
-        "PYTHONWARNINGS": "ignore",
-    }
-    command = [sys.executable, "-m", "dagster._daemon", "run"]
-    with (home.logs / "daemon.log").open("wb") as log:
-        process = psutil.Popen(
-            [*command, "-m", f"benchmarks.{location}_location"],
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            with open_instance(home) as instance:
-                yield Bench(home, instance, process)
-        finally:
-            family = [process, *process.children(recursive=True)]
-            process.terminate()
-            _, alive = psutil.wait_procs(family, timeout=20)
-            for one in alive:
-                one.kill()
+    module = ("dagster._daemon", "run")
+    with running(home, location, *module) as process, open_instance(home) as instance:
+        yield Bench(home, instance, process)
 
 
 def show(ours: Row, bare: Row) -> None:

@@ -13,7 +13,6 @@ import os
 import socket
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 import urllib.request
@@ -26,14 +25,13 @@ from typing import Any, cast
 from uuid import uuid4
 
 import dagster as dg
-import psutil
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cast import draw_picture
-from benchmarks.orchestration import LOCATIONS, ROOT
 from benchmarks.ours_location import CAST
 from benchmarks.results import write_results
+from benchmarks.running import LOCATIONS, running
 from resources import PipelineResource
 from supervisor_assets.instance import open_instance
 from supervisor_core.deadline import Worker
@@ -204,29 +202,9 @@ def webserver(home: Home, location: str) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {
-        "SUPERVISOR_HOME": str(home.root),
-        "DAGSTER_HOME": str(home.dagster),
-        "PYTHONWARNINGS": "ignore",
-    }
-    command = [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port)]
-    with (home.logs / "webserver.log").open("wb") as log:
-        process = psutil.Popen(
-            [*command, "-m", f"benchmarks.{location}_location"],
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            yield Server(_await(f"http://127.0.0.1:{port}"))
-        finally:
-            family = [process, *process.children(recursive=True)]
-            process.terminate()
-            _, alive = psutil.wait_procs(family, timeout=20)
-            for one in alive:
-                one.kill()
+    module = ("dagster_webserver", "-h", "127.0.0.1", "-p", str(port))
+    with running(home, location, *module):
+        yield Server(_await(f"http://127.0.0.1:{port}"))
 
 
 def _await(url: str) -> str:

@@ -27,6 +27,7 @@ _TOPICS = {
     Topic.RECORDING: "Recording",
     Topic.LIBRARY: "Libraries and larger pictures",
     Topic.ELSEWHERE: "Buckets, web servers, alerts",
+    Topic.GALLERY: "The gallery",
     Topic.RUNNING: "Running",
     Topic.DISK: "Disk and store",
     Topic.CHECKS: "Checks, and what else an alert names",

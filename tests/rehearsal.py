@@ -25,6 +25,7 @@ from supervisor_core.keys import IntakeKey
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.kinds import Container
 from supervisor_core.media.policy import Profile
+from supervisor_core.media.sprites import SpriteLayout
 from supervisor_core.pipeline import Pipeline
 from supervisor_core.pipeline.child import Examined, Made
 from supervisor_core.pipeline.tools import Tools
@@ -73,6 +74,11 @@ def draw(source: Path, destination: Path, longest_side: int) -> None:
     destination.write_bytes(b"\xff\xd8small\xff\xd9")
 
 
+def draw_sprite(source: Path, destination: Path, layout: SpriteLayout) -> None:
+    follow(source, "draw sprite")
+    destination.write_bytes(b"\xff\xd8strip\xff\xd9")
+
+
 class Prompter:
     """Calls in this process; the limits have their own tests."""
 
@@ -86,6 +92,7 @@ CAST = Tools(
     clean=clean,
     verify=verify,
     draw=draw,
+    draw_sprite=draw_sprite,
     clean_limit_s=lambda info, level, settings: 10.0,
     verify_limit_s=lambda info, settings: 10.0,
 )

@@ -20,7 +20,7 @@ from supervisor_core.store.rows import fetch
 
 INTAKES = {
     "recordings", "videos", "cleaned_frames", "thumbnails", "analyses", "bucket_copies",
-    "integrity", "fingerprints", "upscales", "library", "enrichments/caption",
+    "released_files", "integrity", "fingerprints", "upscales", "library", "enrichments/caption",
     "enrichments/embed", "enrichments/dupe_hints",
 }  # fmt: skip
 

@@ -96,7 +96,9 @@ def by_the_command(folder: Path) -> Done:
     return Done(home, "".join([ran.err, *(one.out + one.err for one in told)]).encode())
 
 
-@pytest.fixture(scope="module", params=[by_the_job, by_the_command])
+@pytest.fixture(
+    scope="module", params=[by_the_job, pytest.param(by_the_command, marks=pytest.mark.campaign)]
+)
 def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Done:
     way: Callable[[Path], Done] = request.param
     return way(tmp_path_factory.mktemp("canaries"))

@@ -1,5 +1,6 @@
 """What a library has lost is marked by scans, and forgotten only by a person's word."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,13 +8,14 @@ import pytest
 from command import run
 from library_parts import Shelf
 from pipeline_parts import House
+from release_parts import outside, put, release, waiting
 
 from supervisor_core.care.consistency import look_over
 from supervisor_core.care.missing import forget_lost, lost
 from supervisor_core.keys import MediaKey
 from supervisor_core.pipeline.tools import Tools
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.store import fields, gate, media
+from supervisor_core.store import fields, gate, media, reviews
 from supervisor_core.store.fields import Field
 
 DAY_S = 86_400.0
@@ -104,6 +106,26 @@ def test_a_forgotten_file_that_comes_back_is_new(shelf: Shelf) -> None:
         assert gate.require_verified(connection, media_key)
         assert media.load(connection, [media_key])
     assert house.pipeline.do(look_over).findings == ()
+
+
+def test_what_was_released_is_taken_away_and_its_decisions_stay(shelf: Shelf) -> None:
+    house = shelf.house
+    content = (shelf.path / "0.png").read_bytes()
+    media_key = MediaKey(hashlib.sha256(content).hexdigest())
+    release(house, media_key)
+    (key,) = waiting(house)
+    put(house, key)
+    assert list(outside(house.home.released).values()) == [content]
+    lose(shelf, "0.png")
+    house.clock.turn(31 * DAY_S)
+    house.pipeline.do(forget_lost, 30 * DAY_S)
+    assert waiting(house) == [key]
+    put(house, key)
+    assert outside(house.home.released) == {}
+    assert house.pipeline.do(look_over).findings == ()
+    with house.store.read() as connection:
+        told = [one.verdict.value for one in reviews.history(connection, media_key)]
+    assert told == ["seen", "released", "lost"]
 
 
 def test_the_command_lists_and_changes_nothing_until_told(shelf: Shelf) -> None:

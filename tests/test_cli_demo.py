@@ -11,6 +11,8 @@ from command import Ran, run
 from supervisor_assets.cli.demo_files import REFUSED
 from supervisor_core.demo_clip import FLASHED, PATIENT
 
+pytestmark = pytest.mark.campaign
+
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:

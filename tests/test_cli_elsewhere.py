@@ -5,6 +5,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from command import Ran, run
 from storage_parts import BUCKET, CREDENTIALS, Site, leftovers, send
 
@@ -27,6 +28,7 @@ def told(ran: Ran) -> dict[str, tuple[str, str | None, bool]]:
     }
 
 
+@pytest.mark.campaign
 def test_objects_and_files_of_the_web_become_verified_like_local_ones(
     tmp_path: Path, bucket: Any, storage_address: str
 ) -> None:

@@ -1,6 +1,7 @@
 """`enrich`, `enrichments`, `edit`: what is asked for, what is shown, what a person writes."""
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,22 @@ from typing import Any
 import enrichment_parts
 import pytest
 from command import run as command
-from enrichment_parts import ALL, EMBED_MODEL, fill, media_of, put, result, run, shelf, task
+from enrichment_parts import (
+    ALL,
+    EMBED_MODEL,
+    draw,
+    fill,
+    media_of,
+    put,
+    result,
+    run,
+    shelf,
+    task,
+)
 from ollama_server import Mode, OllamaServer
 from pipeline_parts import House
 
-from supervisor_assets.cli import doctor_enrichments, edit, enrichments
+from supervisor_assets.cli import doctor_enrichments, edit, enrichments, pages
 from supervisor_assets.cli.edge import Usage
 from supervisor_assets.cli.enrich import Wish
 from supervisor_assets.cli.enrich import run as enrich
@@ -145,6 +157,53 @@ def test_what_was_found_is_shown_with_its_state_and_source(
     with house.store.write() as connection:
         connection.execute("UPDATE media SET cleaning = 'waiting' WHERE media = ?", [second])
     assert shown(capsys, second)["media"] == []
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> str:
+    enrichments.run([], None, as_json=False)
+    return capsys.readouterr().err
+
+
+def unclean(house: House, seed: int) -> None:
+    """A picture of which a title is wanted, but which has not been cleaned."""
+    (house.home.root / "profiles" / "strict.toml").write_text('enrich = ["title"]\n')
+    draw(house.home.inbox / "unclean.png", seed)
+    house.pipeline.import_items(house.record(house.see("unclean.png"), profile="strict"))
+
+
+def test_what_waits_for_up_is_told_with_the_next_command(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "supervisor-assets enrich --mode all" in told(capsys)
+    key = put(house, 1, 2, 3)
+    put(house, 3)  # the same once more
+    unclean(house, 4)
+    assert {mode: one["waiting"] for mode, one in shown(capsys).items() if one["waiting"]} == {
+        "title": 3
+    }
+    said = told(capsys)
+    assert "Media that wait: title 3." in said
+    assert "Next: supervisor-assets up" in said
+    run(house, key, "title")
+    assert shown(capsys)["title"]["waiting"] == 0
+    assert "supervisor-assets up" not in told(capsys)
+    enrich(Wish(modes=["caption"]), as_json=True)
+    said = told(capsys)
+    # One for each intake; which of two a media that came in twice belongs to is a matter of keys.
+    assert "Requests that wait: 1." in said or "Requests that wait: 2." in said
+    assert "Next: supervisor-assets up" in said
+
+
+def test_where_up_runs_nobody_is_told_to_start_it(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(house, 1)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        url = f"http://127.0.0.1:{door.getsockname()[1]}"
+        with pages.written(house.home, url):
+            said = told(capsys)
+    assert "Media that wait: title 1." in said
+    assert "supervisor-assets up" not in said
 
 
 def test_what_ended_badly_can_be_tried_again(house: House, server: OllamaServer) -> None:

@@ -35,6 +35,7 @@ ALL = {
     "enrich",
     "enrichments",
     "explain",
+    "gallery",
     "health",
     "ingest",
     "record",
@@ -53,13 +54,11 @@ ALL = {
 }
 
 
-def commands() -> Iterator[tuple[str, Any]]:
-    group = typer.main.get_command(app)
-    yield "", group
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
-        yield name, command
-        for inner, one in getattr(command, "commands", {}).items():
-            yield f"{name} {inner}", one
+def commands(group: Any = None, words: str = "") -> Iterator[tuple[str, Any]]:
+    group = group or typer.main.get_command(app)
+    yield words, group
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, f"{words} {name}".strip())
 
 
 def test_the_commands_are_those_that_are_documented() -> None:

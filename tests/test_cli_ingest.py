@@ -114,6 +114,7 @@ def test_no_name_is_left_where_anybody_may_read(done: Done) -> None:
             assert not any(word in content for word in words), path
 
 
+@pytest.mark.campaign
 def test_what_is_not_anonymized_is_said_at_once(tmp_path: Path) -> None:
     path = tmp_path / "one.png"
     cv2.imwrite(str(path), picture())

@@ -73,7 +73,7 @@ def test_it_listens_on_this_machine_only(running: Running) -> None:
         if connection.status == psutil.CONN_LISTEN
     }
     # The code server has no port at all, and the webserver no other than the guarded one.
-    assert listening == {("127.0.0.1", running.port), ("127.0.0.1", running.port + 1)}
+    assert listening == {("127.0.0.1", running.port + above) for above in range(3)}
 
 
 def test_a_second_one_on_the_same_home_is_busy(running: Running) -> None:
@@ -179,6 +179,7 @@ def test_a_subscription_goes_through_the_guard(running: Running) -> None:
     assert until(lambda: parts_run(running), READY_S)
 
 
+@pytest.mark.campaign
 def test_a_browser_shows_the_pages(running: Running, tmp_path: Path) -> None:
     browser = shutil.which("chromium") or pytest.skip("no browser on this machine")
     (tmp_path / "profile").mkdir()
@@ -206,7 +207,7 @@ def test_a_run_goes_on_when_the_code_server_dies(running: Running) -> None:
     assert sorted(health_of(running)[1]["parts"]) == sorted(PARTS)
 
 
-PARTS = ["code_server", "daemon", "watchman", "webserver"]
+PARTS = ["code_server", "daemon", "gallery", "watchman", "webserver"]
 
 
 def ended(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun | None:
@@ -262,9 +263,11 @@ def test_it_stops_with_everything_it_started(running: Running, shared_data: Path
 def test_it_says_where_it_is_what_ended_and_nothing_else(running: Running) -> None:
     """Reads what all those before have made it print."""
     said = running.told()
-    assert said[:3] == [
+    assert said[:5] == [
         f"Supervisor: http://127.0.0.1:{running.port}  (stop with Ctrl-C)",
         f"Health: http://127.0.0.1:{running.port + 1}/health",
+        f"Gallery: http://127.0.0.1:{running.port + 2}",
+        f"Sign in with the key in {running.home / 'gallery.key'}; make more with: gallery keys add",
         f"Drop files into {running.home / 'inbox'}",
     ]
     ended = [line for line in said if line.startswith("PART_ENDED: ")]
@@ -274,7 +277,8 @@ def test_it_says_where_it_is_what_ended_and_nothing_else(running: Running) -> No
         "how=signal 9, part=webserver",
     ]
     assert not any("Unreachable" in line for line in said)
-    assert (running.home / "restricted.key").read_text().strip() not in "".join(said)
+    for secret in ("restricted.key", "gallery.key"):
+        assert (running.home / secret).read_text().strip() not in "".join(said)
 
 
 @pytest.fixture(scope="module")
@@ -285,6 +289,7 @@ def hanging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
+@pytest.mark.campaign
 def test_the_token_is_asked_for_and_nobody_else_knows_it(hanging: Running) -> None:
     address = f"http://{hanging.address}/server_info"
     assert httpx.get(address).status_code == 401

@@ -117,6 +117,7 @@ def told(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, bool]:
     return {check.check_name: check.passed for check in found}
 
 
+@pytest.mark.campaign
 def test_a_run_whose_process_is_killed_is_made_up_for(site: Site) -> None:
     before, outputs = site.intakes(), len(site.outputs())
     site.drop("other", variant=2)

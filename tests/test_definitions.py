@@ -73,6 +73,19 @@ def test_all_that_has_a_page_of_its_own_says_what_it_does() -> None:
     assert all(len(text or "") > 20 for text in checks)
 
 
+def test_what_happens_by_the_clock_runs_from_the_start() -> None:
+    schedules = defs().get_repository_def().schedule_defs
+    assert {one.name: (one.job_name, one.cron_schedule) for one in schedules} == {
+        "every_quarter_hour": ("watch", "*/15 * * * *"),
+        "backup_every_night": ("back_up_store", "5 1 * * *"),
+        "library_every_night": ("tidy_library", "40 2 * * *"),
+        "store_every_night": ("look_over", "20 3 * * *"),
+        "attempts_every_week": ("prune_attempts", "10 4 * * 0"),
+        "records_every_night": ("prune_records", "50 4 * * *"),
+    }
+    assert {one.default_status for one in schedules} == {dg.DefaultScheduleStatus.RUNNING}
+
+
 @pytest.mark.parametrize("owners", ["", "team:", "somebody", "team:a,", "a@b", "team:a b"])
 def test_an_owner_that_dagster_would_refuse_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, owners: str
@@ -106,6 +119,7 @@ def test_lineage_runs_from_recordings_over_videos_and_cleaned_frames_to_what_han
             "fingerprints",
             "integrity",
             "library",
+            "released_files",
             "thumbnails",
             "upscales",
         },
@@ -115,6 +129,7 @@ def test_lineage_runs_from_recordings_over_videos_and_cleaned_frames_to_what_han
         "library": set(),
         "analyses": set(),
         "bucket_copies": set(),
+        "released_files": set(),
         "canary": set(),
         "thumbnails": {
             f"enrichments/{name}"
@@ -150,7 +165,7 @@ def test_every_step_that_works_declares_its_limit() -> None:
     assert float(thumbnails.op.tags["supervisor/timeout_s"]) > 0
 
 
-def test_two_checks_block_and_each_is_shown_by_itself() -> None:
+def test_three_checks_block_and_each_is_shown_by_itself() -> None:
     graph = defs().resolve_asset_graph()
     blocking = {key.name: graph.get(key).blocking for key in graph.asset_check_keys}
     standing = {spec.name for spec in (*RATES, *LEFTOVERS)}
@@ -167,6 +182,7 @@ def test_two_checks_block_and_each_is_shown_by_itself() -> None:
         "service_level": False,
         "healthy": False,
         "copied": False,
+        "exported": True,
         "compared": False,
         "decodes": False,
         "schema_valid_ratio": False,

@@ -67,6 +67,24 @@ def test_only_definitions_and_cli_know_the_sensors() -> None:
     assert all(any(is_below(user, roof) for roof in ROOF) for user in users)
 
 
+def test_the_gallery_stands_on_the_core_alone() -> None:
+    for path in sorted((ROOT / "gallery").rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        others = [one for one in imports(name, path) if floor_of(one) not in (None, 0)]
+        assert not others, f"{name} imports {others}"
+        assert not any(is_below(one, "dagster") for one in imports(name, path)), name
+
+
+def test_only_the_command_line_and_its_parts_know_the_gallery() -> None:
+    users = {
+        module
+        for module, path in ALL
+        if any(is_below(name, "gallery") for name in imports(module, path))
+    }
+    rooms = ("supervisor_assets.cli", "supervisor_assets.running")
+    assert all(any(is_below(user, room) for room in rooms) for user in users), users
+
+
 def test_the_core_is_free_of_the_orchestrator() -> None:
     for module, path in ALL:
         if floor_of(module) == 0:

@@ -18,9 +18,9 @@ from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from supervisor_assets.guard import serving
 from supervisor_assets.guard.asgi import Guard, Limits
 from supervisor_assets.guard.rules import Rules
+from supervisor_core import serving
 
 TOKEN = "a token of some length"
 SOON_S = 10.0

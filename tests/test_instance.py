@@ -88,7 +88,12 @@ def test_every_step_of_every_asset_names_its_pool() -> None:
     bare = {step.name for step in steps if isinstance(step, dg.OpDefinition) and not step.pool}
     checks = {"analyses_evidence", "analyses_service_level", "bucket_copies_copied", "proof"}
     checks |= {"recordings_no_stuck_segment", "recorded", "rates", "leftovers"}
-    checks |= {"enrichment_levels", "fingerprints_compared", "integrity_decodes"}
+    checks |= {
+        "released_files_exported",
+        "enrichment_levels",
+        "fingerprints_compared",
+        "integrity_decodes",
+    }
     checks |= {"cleaned_frames_consistent", "canary_backed_up"}
     assert bare == checks  # which only read
 

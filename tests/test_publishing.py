@@ -103,7 +103,7 @@ def test_the_longer_writers_had_to_wait_the_longer_is_the_pause(
     assert copy.publish()
     assert copy.pause_s == publishing.EVERY_S
     monkeypatch.setattr(copy._publisher, "last", publishing.Taken(2.0, 3.0, 1))
-    assert copy.pause_s == 18.0
+    assert copy.pause_s == 6.0
 
 
 def test_neither_publishing_nor_up_itself_loads_the_orchestrator() -> None:

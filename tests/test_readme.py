@@ -3,7 +3,9 @@
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -32,15 +34,22 @@ def test_every_command_and_option_that_is_named_exists(page: Path) -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     for name, options in named(page):
         assert name in commands
-        known = {flag for parameter in commands[name].params for flag in parameter.opts}
-        assert set(options) <= known | {"--help"}
+        assert set(options) <= set(flags_of(commands[name])) | {"--help"}
+
+
+def flags_of(command: Any) -> Iterator[str]:
+    """The options of a command and of those below it."""
+    for parameter in command.params:
+        yield from parameter.opts
+    for one in getattr(command, "commands", {}).values():
+        yield from flags_of(one)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_make_target_that_is_named_exists(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9]+):", MAKEFILE, re.MULTILINE))
     for line in re.findall(r"`(?:[^`]*)`|^make .*$", page.read_text("utf-8"), re.MULTILINE):
-        assert set(re.findall(r"\bmake ([a-z]+)", line)) <= targets
+        assert set(re.findall(r"\bmake ([a-z0-9]+)", line)) <= targets
 
 
 def test_make_test_is_the_test_command() -> None:

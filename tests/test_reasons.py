@@ -28,6 +28,6 @@ def test_a_failure_survives_the_way_to_another_process() -> None:
 
 def test_no_reason_is_there_that_nothing_gives() -> None:
     root = Path(reasons.__file__).parents[1]
-    folders = ("supervisor_core", "resources", "supervisor_assets", "sensors")
+    folders = ("supervisor_core", "resources", "supervisor_assets", "sensors", "gallery")
     code = "".join(path.read_text() for name in folders for path in (root / name).rglob("*.py"))
     assert [one for one in Reason if f"Reason.{one.name}" not in code] == []

@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -160,17 +161,16 @@ def test_runs_wait_for_a_code_server_that_is_being_started_again(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["h", "h" * 100])
-def test_the_code_server_has_a_socket_that_only_its_owner_reaches(
-    tmp_path: Path, name: str
-) -> None:
-    home = Home.create(tmp_path / name)
-    with _sockets(home) as folder, socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(folder / "code"))  # a path of any length would not do
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert (folder.parent == home.dagster) == (name == "h")
-        (told,) = json.loads((folder / "workspace.yaml").read_text())["load_from"]
-        assert told["grpc_server"]["socket"] == str(folder / "code")
-    assert folder.exists() == (name == "h")
+def test_the_code_server_has_a_socket_that_only_its_owner_reaches(name: str) -> None:
+    with tempfile.TemporaryDirectory() as short:  # pytest's own folders may be too long already
+        home = Home.create(Path(short) / name)
+        with _sockets(home) as folder, socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(folder / "code"))  # a path of any length would not do
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+            assert (folder.parent == home.dagster) == (name == "h")
+            (told,) = json.loads((folder / "workspace.yaml").read_text())["load_from"]
+            assert told["grpc_server"]["socket"] == str(folder / "code")
+        assert folder.exists() == (name == "h")
 
 
 def test_that_nobody_answers_is_not_logged_for_every_sensor() -> None:

@@ -32,10 +32,10 @@ def tick(house: House) -> list[dg.RunRequest]:
         return list(requests(context).run_requests or [])
 
 
-def asked(house: House, verb: Verb, subject: str) -> str:
+def asked(house: House, verb: Verb, subject: str, **detail: str) -> str:
     store = house.store
     with store.write() as connection:
-        return ask(connection, verb, subject, "test", store.now())
+        return ask(connection, verb, subject, "test", store.now(), detail)
 
 
 def state_of(house: House, request: str) -> tuple[str, str | None]:
@@ -84,6 +84,21 @@ def test_a_retry_leaves_what_is_clean_alone(house: House) -> None:
     asked(house, Verb.RETRY, intake)
     assert len(tick(house)) == 1
     assert level_of(house, intake) == "frame_level"
+
+
+def test_one_still_of_a_batch_is_cleaned_again_alone(house: House) -> None:
+    house.drop("a.png")
+    house.drop("b.png")
+    (intake,) = house.take_in()
+    assert house.run(intake).success
+    with house.store.read() as connection:
+        one, other = sorted(str(row["media"]) for row in fetch(connection, "FROM media"))
+    asked(house, Verb.RECLEAN, intake, media=one[:16])
+    (run,) = tick(house)
+    assert run.partition_key == intake
+    with house.store.read() as connection:
+        found = {str(row["media"]): row["cleaning"] for row in fetch(connection, "FROM media")}
+    assert found == {one: "waiting", other: "frame_level"}
 
 
 def test_a_request_is_made_again_until_its_run_exists_and_ends_with_it(house: House) -> None:

@@ -91,6 +91,7 @@ def roll_over(studio: Studio, key: IntakeKey) -> list[int]:
     return numbers
 
 
+@pytest.mark.campaign
 def test_the_next_session_goes_on_where_the_last_one_ended(studio: Studio) -> None:
     """Meanwhile the playlist goes on by more than a player would reach back."""
     with Live(counting(30 * GROUP), step=0, published=3).open() as live:
@@ -110,6 +111,7 @@ def test_the_next_session_goes_on_where_the_last_one_ended(studio: Studio) -> No
         assert account_of(connection, second).missing_s == 0
 
 
+@pytest.mark.campaign
 def test_a_session_that_failed_in_between_leaves_no_tail_behind(studio: Studio) -> None:
     with Live(counting(4 * GROUP), published=4).open() as live:
         configure(studio.home.root, live)

@@ -176,6 +176,7 @@ def terminate(instance: dg.DagsterInstance) -> list[psutil.Process]:
     return family
 
 
+@pytest.mark.campaign
 def test_a_terminated_run_ends_soon_as_canceled(terminated: Terminated) -> None:
     assert terminated.run.status is dg.DagsterRunStatus.CANCELED
     assert terminated.run.tags[REASON_TAG] == "CANCELLED"
@@ -183,6 +184,7 @@ def test_a_terminated_run_ends_soon_as_canceled(terminated: Terminated) -> None:
     assert terminated.left == []
 
 
+@pytest.mark.campaign
 def test_a_terminated_run_leaves_its_item_waiting_and_nothing_else(terminated: Terminated) -> None:
     site = terminated.site
     (media,) = media_of(site.store)
@@ -192,6 +194,7 @@ def test_a_terminated_run_leaves_its_item_waiting_and_nothing_else(terminated: T
     assert not list(site.home.work.glob("*/"))
 
 
+@pytest.mark.campaign
 def test_a_terminated_run_is_followed_after_its_wait_only(terminated: Terminated) -> None:
     instance = terminated.instance
     ended_s = instance.get_run_record_by_id(terminated.run.run_id).end_time

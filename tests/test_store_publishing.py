@@ -245,3 +245,15 @@ def test_a_copy_is_the_same_to_the_last_byte(tmp_path: Path, size: int, where: s
         assert target.read_bytes() == source.read_bytes()
     finally:
         target.unlink()
+
+
+def test_a_new_copy_takes_the_place_of_the_former_whatever_the_file_system_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, path = tmp_path / "part", tmp_path / "copy"
+    for number, exchange in enumerate((1, 1, 2, 64)):  # 64: no flag of any system call
+        monkeypatch.setattr(publishing, "_RENAME_EXCHANGE", exchange)
+        part.write_text(str(number))
+        publishing.put(part, path)
+        assert path.read_text() == str(number)
+        part.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from supervisor_assets.cli.fates import words
+from supervisor_core.analysis.claimed import claims as all_claims
 from supervisor_core.keys import media_id
 from supervisor_core.states import Work
 from supervisor_core.store.analysed import Analysed
@@ -53,18 +54,7 @@ class Said:
 
 def claims(analysis: Analysis) -> list[Said]:
     """Every value of a result, in its order."""
-    return list(_walk(json.loads(analysis.result), ""))
-
-
-def _walk(part: Any, place: str) -> Iterator[Said]:
-    if isinstance(part, list):
-        for number, entry in enumerate(part):
-            yield from _walk(entry, f"{place}[{number}]")
-    elif isinstance(part, dict) and "value" in part:
-        yield Said(place, part)
-    elif isinstance(part, dict):
-        for name, entry in part.items():
-            yield from _walk(entry, f"{place}.{name}".lstrip("."))
+    return [Said(place, claim) for place, claim in all_claims(json.loads(analysis.result))]
 
 
 def row(one: Analysed) -> Sequence[object]:

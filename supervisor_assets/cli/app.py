@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from supervisor_assets.cli.app_care import care
+from supervisor_assets.cli.app_gallery import pages
 from supervisor_assets.cli.app_libraries import libraries
 from supervisor_assets.cli.app_looks import looks
 from supervisor_assets.cli.app_operating import operating
@@ -234,7 +235,10 @@ def explain(
 @app.command()
 def up(
     port: Annotated[
-        int, typer.Option(min=1, max=65534, help="The webserver's port on this machine.")
+        int,
+        typer.Option(
+            min=1, max=65533, help="The webserver's port; health is one above, the gallery two."
+        ),
     ] = 3000,
     home: Annotated[
         Path | None,
@@ -244,7 +248,7 @@ def up(
         bool, typer.Option("--verbose", help="Show all that Dagster logs, not warnings only.")
     ] = False,
 ) -> None:
-    """Run code server, daemon and webserver (on 127.0.0.1 only) until Ctrl-C."""
+    """Run daemon, webserver and gallery (on 127.0.0.1 only) until Ctrl-C."""
     with edge():
         from supervisor_assets.cli.up import run as start
 
@@ -252,18 +256,27 @@ def up(
 
 
 @app.command()
-def demo(as_json: Json = False) -> None:
+def demo(
+    stay: Annotated[
+        bool | None,
+        typer.Option(
+            "--stay/--no-stay", help="Serve the pages of that home afterwards; in a terminal yes."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show it all on an invented examination and some hostile files, in a throw-away home."""
     with edge(as_json=as_json):
         from supervisor_assets.cli.demo import run as start
 
-        start(as_json=as_json)
+        start(stay=stay, as_json=as_json)
 
 
 _PARTS = {
     "Recordings": records,
     "Libraries": libraries,
     "Pictures and films": looks,
+    "Web pages": pages,
     "Care": care,
     "Operating": operating,
 }

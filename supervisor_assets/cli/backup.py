@@ -142,6 +142,7 @@ _WORDS = {
     "moved": "originals were put where their row says",
     "thrown": "files that were made after it are in trash/: they are made again",
     "cleaned_again": "media whose cleaned file is gone are cleaned again",
+    "releases_lost": "releases are lost: their files are outside no more, or could not be seen",
     "missing": "originals are nowhere: bring their files or disk back",
     "refused": "refused files of later intakes stay in refused/",
 }

@@ -1,11 +1,16 @@
-"""`demo`: the real job on an invented examination and on hostile files, in a throw-away home."""
+"""`demo`: the real job on an invented examination and on hostile files, in a throw-away home.
+
+In a terminal it stays afterwards: the pages of that home are served until Ctrl-C.
+"""
 
 import os
 import shlex
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +24,7 @@ from supervisor_assets.cli.ingest import read_fates, record
 from supervisor_assets.cli.runs import Runs, open_quiet_instance
 from supervisor_core.deadline import Worker
 from supervisor_core.home import Home
+from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Settings
 from supervisor_core.states import Arrival
 from supervisor_core.store import Store
@@ -26,6 +32,7 @@ from supervisor_core.store import Store
 HOME_VARIABLE = "SUPERVISOR_DEMO_HOME"
 _MARK = ".supervisor-demo"
 _PICTURE_S = 60.0
+_PORTS = 3000
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,11 @@ class Shown:
         return refused == set(demo_files.REFUSED) and all(fate.verified for fate in rest)
 
 
-def run(*, as_json: bool) -> None:
-    """Runs it all; ends with exit code 1 when anything comes out otherwise than it should."""
+def run(*, stay: bool | None, as_json: bool) -> None:
+    """Runs it all; ends with exit code 1 when anything comes out otherwise than it should.
+
+    Then it serves the pages if it is to stay: by itself where somebody sits at a terminal.
+    """
     root = _throw_away_home()
     say.note(f"A home to throw away: {say.shown(root)}")
     settings = Settings.load().model_copy(update={"home": root})
@@ -64,10 +74,38 @@ def run(*, as_json: bool) -> None:
     else:
         fates.show(shown.files)
         say.data(f"\nBefore and after: {shown.picture}")
-        say.data(f"See its lineage in the webserver: {command}")
+        say.data(f"See it in the webserver and the gallery: {command}")
     if not shown.as_expected:
         say.note("This is not what should have come out: see the table.")
         raise typer.Exit(Code.FAILED)
+    if stay or (stay is None and not as_json and sys.stdin.isatty() and sys.stdout.isatty()):
+        _stay(settings.open_home())
+
+
+def _stay(home: Home) -> None:
+    """Serves the pages; the key of a home to throw away may be shown."""
+    from supervisor_assets.cli import gallery, up
+
+    port = _free_ports(_PORTS)
+    key = gallery.begin_keys(home)
+    say.data(f"Review and release it: http://{up.HOST}:{port + up.GALLERY}")
+    if key is not None:
+        say.data(f"Sign in with the key: {key.read_text('ascii').strip()}")
+    say.data(f"What you release lies in {home.released} some seconds later.\n")
+    up.run(port, home.root)
+
+
+def _free_ports(first: int) -> int:
+    """The first of three ports that nobody listens on."""
+    for port in range(first, first + 1000, 10):
+        with ExitStack() as stack:
+            try:
+                for one in range(port, port + 3):
+                    stack.enter_context(socket.create_server(("127.0.0.1", one)))
+            except OSError:
+                continue
+            return port
+    raise Failed(Reason.PORT_IN_USE, port=first)
 
 
 def _show(home: Home, settings: Settings, bar: say.Bar) -> Shown:

@@ -18,6 +18,8 @@ from supervisor_assets.cli.installation import (
 from supervisor_core.deadline import Worker
 from supervisor_core.home import PRIVATE_FOLDERS, PUBLIC_FOLDERS
 from supervisor_core.media.policy import load_profile, profile_names
+from supervisor_core.pipeline.release_bucket import ReleaseDestination
+from supervisor_core.pipeline.release_child import require_root
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.remote.listing import list_page
 from supervisor_core.remote.s3 import Storage
@@ -87,6 +89,25 @@ def storage(settings: Settings) -> Finding:
     page = list_page(Storage(settings), settings.s3_bucket, settings.s3_prefix, "")
     more = " or more" if page.more else ""
     return fine("storage", f"the bucket can be listed: {len(page.objects)} keys{more}")
+
+
+def releases(settings: Settings, worker: Worker) -> Finding:
+    """What a person releases can be put where the settings say."""
+    destination = ReleaseDestination.of(settings)
+    if destination is not None:
+        Storage(settings).require_bucket(destination.bucket)
+        return fine("releases", "the bucket for released files answers")
+    if settings.release_folder is None:
+        return fine("releases", "into released in the home")
+    try:
+        worker.call(require_root, settings.release_folder, limit_s=_TRY_S)
+    except Failed as failed:
+        fix = (
+            "Mount its disk, make the folder, or give the program's user the right to write there."
+        )
+        said = "the folder of SUPERVISOR_RELEASE_FOLDER takes no files"
+        return Finding("releases", State.FAILED, said, fix, failed.reason)
+    return fine("releases", "into the folder of SUPERVISOR_RELEASE_FOLDER")
 
 
 def store(settings: Settings) -> Finding:

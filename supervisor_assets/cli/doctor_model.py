@@ -56,6 +56,20 @@ def breaker(settings: Settings) -> Finding:
     return Finding("model breaker", State.WARNING, said, reason.next_step, reason)
 
 
+def pauses(settings: Settings) -> Finding:
+    """Nobody has paused what models are asked for, and forgotten it."""
+    from supervisor_core.store.pauses import load
+
+    if not _has_store(settings):
+        return fine("pauses", "none")
+    with existing_store(settings).read() as connection:
+        known = load(connection).values()
+    if not known:
+        return fine("pauses", "none")
+    said = "; ".join(f"{one.task} since {one.since:%Y-%m-%d %H:%M} by {one.who}" for one in known)
+    return Finding("pauses", State.WARNING, said, Reason.PAUSED.next_step, Reason.PAUSED)
+
+
 def analyses(settings: Settings) -> Finding:
     """What is asked can be read, and no analysis is blocked or has failed for good."""
     from supervisor_assets.cli.standing import Standing

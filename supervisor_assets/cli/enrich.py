@@ -5,7 +5,7 @@ it out of the run's hands at once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,14 +14,11 @@ from supervisor_assets.cli.chosen import chosen_media
 from supervisor_assets.cli.edge import Usage
 from supervisor_assets.cli.installation import existing_store
 from supervisor_core.enrichment.modes import MODES, in_order
-from supervisor_core.keys import IntakeKey, MediaKey, media_id
-from supervisor_core.reasons import Fact
+from supervisor_core.keys import MediaKey
 from supervisor_core.settings import Settings
-from supervisor_core.store import Store, audit, enrichment_wishes, requests
-from supervisor_core.store.audit import Deed
+from supervisor_core.store import Store, asking
+from supervisor_core.store.asking import Choice
 from supervisor_core.store.database import Connection
-from supervisor_core.store.enrichment_wishes import Candidate
-from supervisor_core.store.requests import Verb
 
 _WHO = "cli"
 _COLUMNS = ("mode", "items")
@@ -43,18 +40,6 @@ class Wish:
     minutes: float = 0.0
     batch: int = 0
     dry_run: bool = False
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Who is meant: for each mode the media, with the intake that works on each."""
-
-    items: dict[str, list[Candidate]] = field(default_factory=dict)
-
-    @property
-    def count(self) -> int:
-        """How many items, each a media in a mode."""
-        return sum(len(found) for found in self.items.values())
 
 
 def run(wish: Wish, *, as_json: bool) -> None:
@@ -108,85 +93,36 @@ def _choose(
     modes: Sequence[str],
     media: set[MediaKey] | None,
     since: datetime | None,
-) -> Chosen:
+) -> Choice:
     """The media that are meant: by default those without a result, as `--missing` says aloud."""
     with_results = wish.force or wish.everything or wish.cancel or wish.delete
-    found = {
-        mode: enrichment_wishes.candidates(
-            connection, mode, media, since, only_missing=wish.missing or not with_results
-        )
-        for mode in modes
-    }
-    if wish.cancel:
-        found = {mode: [one for one in items if one.open] for mode, items in found.items()}
-    if wish.limit:
-        found = {mode: items[: wish.limit] for mode, items in found.items()}
-    return Chosen({mode: items for mode, items in found.items() if items})
+    return asking.choose(
+        connection,
+        modes,
+        media,
+        since,
+        only_missing=wish.missing or not with_results,
+        only_open=wish.cancel,
+        limit=wish.limit,
+    )
 
 
-def _do(store: Store, wish: Wish, found: Chosen) -> dict[str, int]:
+def _do(store: Store, wish: Wish, found: Choice) -> dict[str, int]:
     with store.write() as connection:
         now = store.now()
         if wish.cancel:
-            ended = [
-                enrichment_wishes.cancel(
-                    connection, [one.media for one in items], [mode], _WHO, now
-                )
-                for mode, items in found.items.items()
-            ]
-            return {"ended": sum(len(tasks) for tasks in ended)}
+            return {"ended": asking.cancel(connection, found, _WHO, now)}
         if wish.delete:
-            removed = [
-                enrichment_wishes.remove(
-                    connection,
-                    [one.media for one in items],
-                    [mode],
-                    _WHO,
-                    now,
-                    force=wish.force,
-                )
-                for mode, items in found.items.items()
-            ]
-            return {"removed": sum(removed)}
-        return {"requests": _ask(connection, wish, found, now)}
+            removed = asking.remove(connection, found, _WHO, now, force=wish.force)
+            return {"removed": removed}
+        numbers = {"batch": wish.batch, "minutes": wish.minutes}
+        given = {name: value for name, value in numbers.items() if value}
+        asked = asking.ask(connection, found, _WHO, now, force=wish.force, numbers=given)
+        return {"requests": len(asked)}
 
 
-def _ask(connection: Connection, wish: Wish, found: Chosen, now: datetime) -> int:
-    """One request for each intake and set of modes that is wanted of the same media."""
-    by_intake: dict[IntakeKey, dict[str, list[MediaKey]]] = {}
-    for mode, items in found.items.items():
-        for one in items:
-            by_intake.setdefault(one.intake, {}).setdefault(mode, []).append(one.media)
-    count = 0
-    for intake, wanted in by_intake.items():
-        for media, modes in _together(wanted).items():
-            requests.ask(connection, Verb.ENRICH, intake, _WHO, now, _detail(wish, modes, media))
-            count += 1
-    deed = Deed("enrich", "all", {"requests": count, "items": found.count})
-    audit.write(connection, _WHO, [deed] if count else [], now)
-    return count
-
-
-def _together(wanted: dict[str, list[MediaKey]]) -> dict[tuple[MediaKey, ...], list[str]]:
-    """The modes that are wanted of exactly the same media."""
-    groups: dict[tuple[MediaKey, ...], list[str]] = {}
-    for mode, media in wanted.items():
-        groups.setdefault(tuple(sorted(media)), []).append(mode)
-    return groups
-
-
-def _detail(wish: Wish, modes: Sequence[str], media: Sequence[str]) -> dict[str, Fact]:
-    detail: dict[str, Fact] = {
-        "modes": ",".join(modes),
-        "media": ",".join(media_id(one) for one in media),
-        "force": int(wish.force),
-    }
-    numbers = {"batch": wish.batch, "minutes": wish.minutes}
-    return detail | {name: value for name, value in numbers.items() if value}
-
-
-def _show(wish: Wish, found: Chosen, told: dict[str, Any], *, as_json: bool) -> None:
-    counts = {mode: len(items) for mode, items in found.items.items()}
+def _show(wish: Wish, found: Choice, told: dict[str, Any], *, as_json: bool) -> None:
+    counts = found.counts
     if as_json:
         say.data_json({"dry_run": wish.dry_run, "items": counts, "count": found.count, **told})
         return

@@ -14,7 +14,7 @@ from supervisor_core.inbox.listing import list_inbox
 from supervisor_core.keys import IntakeKey
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.settings import Settings
-from supervisor_core.store import Store
+from supervisor_core.store import Store, pauses
 from supervisor_core.store.overview import IntakeLine, Overview, overview
 
 _COLUMNS = (
@@ -46,8 +46,11 @@ def _show_all(home: Home, settings: Settings, limit: int, *, as_json: bool) -> N
     with Store(home, settings).read() as connection:
         found = overview(connection, limit)
         standing = Standing.of(connection, home, settings)
+        paused = list(pauses.load(connection).values())
     if as_json:
-        say.data_json(_told(home, found, waiting) | {"analyses": standing.told})
+        told = [asdict(one) | {"since": one.since.isoformat()} for one in paused]
+        more = {"analyses": standing.told, "paused": told}
+        say.data_json(_told(home, found, waiting) | more)
         return
     say.table(_COLUMNS, [_row(line) for line in found.latest])
     if found.intakes > len(found.latest):
@@ -58,6 +61,8 @@ def _show_all(home: Home, settings: Settings, limit: int, *, as_json: bool) -> N
     say.more(found.reasons)
     if standing.total():
         say.note(f"Analyses: {standing.said}.")
+    for one in paused:
+        say.note(f"Paused: {one.task}, since {one.since:%Y-%m-%d %H:%M} by {say.shown(one.who)}.")
     say.note(f"Files in the inbox: {waiting}. Home: {say.shown(home.root)}")
 
 

@@ -1,9 +1,9 @@
-"""`up`: code server, daemon and webserver on this home, until somebody says stop.
+"""`up`: code server, daemon, webserver and gallery on this home, until somebody says stop.
 
-Everything is started and kept by this one process. What listens, listens on 127.0.0.1 alone, and
-the guard stands before the webserver. When this command ends, however it ends, nothing that it
-started lives on. What Dagster logs is shown from warnings on: a line each second would hide the one
-that counts.
+Everything is started and kept by this one process. What listens, listens on 127.0.0.1 alone (the
+gallery where SUPERVISORGALLERY_BIND says), and the guard stands before the webserver. When this
+command ends, however it ends, nothing that it started lives on. What Dagster logs is shown from
+warnings on: a line each second would hide the one that counts.
 """
 
 import json
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from supervisor_assets.cli import health, pages, say
+from supervisor_assets.cli import gallery, health, pages, say
 from supervisor_assets.running.counting import counted
 from supervisor_assets.running.keeper import Keeper
 from supervisor_assets.running.part import Recipe
@@ -27,6 +27,8 @@ from supervisor_core.settings import Settings
 from supervisor_core.store.lock import hold_file
 
 HOST = "127.0.0.1"
+GALLERY = 2
+"""Its port is so far above the webserver's."""
 DEFINITIONS = "supervisor_assets.definitions"
 _BACKLOG = 128
 _LONGEST_PATH = 90  # of a socket: 107 with its name and a letter or two
@@ -43,11 +45,15 @@ def run(port: int, home_folder: Path | None = None, *, verbose: bool = False) ->
         if not ours:
             raise Failed(Reason.ALREADY_RUNNING)
         mark = _mark(home)
-        with _listener(port) as listener, _sockets(home) as sockets:
+        with (
+            _listener(port) as listener,
+            gallery.listening(settings, port + GALLERY) as shown,
+            _sockets(home) as sockets,
+        ):
             if others(mark):
                 end_all(mark)  # one that was killed a moment ago
-            recipes = _recipes(home, listener, sockets, mark, verbose=verbose)
-            keeper = Keeper(recipes, _tell, first_to_stop=("daemon", "webserver"))
+            recipes = _recipes(home, (listener, shown), sockets, mark, verbose=verbose)
+            keeper = Keeper(recipes, _tell, first_to_stop=("daemon", "webserver", "gallery"))
             url = f"http://{HOST}:{port}"
             with (
                 published(home, settings) as copy,
@@ -56,22 +62,30 @@ def run(port: int, home_folder: Path | None = None, *, verbose: bool = False) ->
             ):
                 say.note(f"Supervisor: {url}  (stop with Ctrl-C)")
                 say.note(f"Health: http://{HOST}:{port + 1}/health")
+                gallery.tell(home, settings, port + GALLERY)
                 say.note(f"Drop files into {say.shown(home.inbox)}")
                 keeper.run()
 
 
 def _recipes(
-    home: Home, listener: socket.socket, sockets: Path, mark: str, *, verbose: bool
+    home: Home,
+    listeners: tuple[socket.socket, socket.socket],
+    sockets: Path,
+    mark: str,
+    *,
+    verbose: bool,
 ) -> list[Recipe]:
     server, workspace = str(sockets / "code"), str(sockets / "workspace.yaml")
     level, quieter = ("info", "info") if verbose else ("warning", "error")
-    shown = listener.fileno()
+    webserver, pictures = (listener.fileno() for listener in listeners)
     arguments = {
         "watchman": [mark],
         "code_server": [server, DEFINITIONS, level],
         "daemon": [workspace, server, level],
-        "webserver": [workspace, server, str(shown), level, quieter],
+        "gallery": [str(pictures)],
+        "webserver": [workspace, server, str(webserver), level, quieter],
     }
+    held = {"webserver": (webserver,), "gallery": (pictures,)}
     return [
         Recipe(
             name=name,
@@ -79,7 +93,7 @@ def _recipes(
             arguments=words,
             environment=_environment(home, mark, token=name == "webserver"),
             folder=home.dagster,  # where Python looks for modules, and finds none
-            descriptors=(shown,) if name == "webserver" else (),
+            descriptors=held.get(name, ()),
         )
         for name, words in arguments.items()
     ]

@@ -17,7 +17,10 @@ from supervisor_core.store.publishing import Publisher, Taken
 
 EVERY_S = 1.0
 LATE_S = 60.0
-_SHARE = 9  # times the seconds for which the lock was held: it is free nine tenths of the time
+# Pauses in times of the seconds for which the lock was held: it is to be free nine tenths of the
+# time, but a copy is not to be older than two seconds for that, unless it takes too long itself.
+_SHARE, _LEAST_SHARE = 9, 3
+_FRESH_S = 1.5
 _WAIT_S = 1.0
 _STOP_S = 5.0
 
@@ -61,7 +64,8 @@ class Publishing:
     @property
     def pause_s(self) -> float:
         """How long until the next copy: the longer writers had to wait, the longer."""
-        return max(EVERY_S, _SHARE * self.last.held_s if self.last else 0.0)
+        held_s = self.last.held_s if self.last else 0.0
+        return max(EVERY_S, min(_SHARE * held_s, max(_FRESH_S, _LEAST_SHARE * held_s)))
 
     def publish(self) -> Published | None:
         """Publishes once, and takes note of how it went."""

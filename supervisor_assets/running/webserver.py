@@ -7,17 +7,18 @@ part is started again, browsers wait instead of being turned away, and nobody ta
 
 import socket as sockets
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from dagster_webserver import cli
+from starlette.types import ASGIApp
 
 from supervisor_assets.guard.asgi import Guard
-from supervisor_assets.guard.rules import Rules, hosts_of
-from supervisor_assets.guard.serving import serve
+from supervisor_assets.guard.rules import LONGEST_HEAD, Rules, hosts_of
 from supervisor_assets.running import dagster_command
 from supervisor_assets.running.asking import wait_for
 from supervisor_assets.running.beats import Beats, begin
 from supervisor_assets.running.quiet import leave_out_absence
+from supervisor_core.serving import serve
 from supervisor_core.settings import Settings
 
 
@@ -47,7 +48,8 @@ def _listen_on(listener: sockets.socket, beats: Beats) -> None:
         beats.send()
 
     def run(app: Any, *, log_level: str, **_: object) -> None:
-        serve(Guard(app, rules), listener, beat=beat, log_level=log_level)
+        guard = cast(ASGIApp, Guard(app, rules))
+        serve(guard, listener, beat=beat, longest_head=LONGEST_HEAD, log_level=log_level)
 
     vars(cli)["uvicorn"] = SimpleNamespace(run=run)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from supervisor_core.home import Home
+from supervisor_core.pipeline.places import shown_by
 from supervisor_core.settings import Settings
 from supervisor_core.store import Connection, Store
 from supervisor_core.store.rows import fetch
@@ -89,4 +90,4 @@ def check_shown(connection: Connection, home: Home) -> None:
     proven = dict(connection.execute(sql).fetchall())
     shown = {path: sha256(path) for path in files(home.cleaned)}
     assert shown == {home.root / path: sha for sha, path in proven.items()}
-    assert {path.stem for path in files(home.thumbnails)} == set(proven)
+    assert {shown_by(path) for path in files(home.thumbnails)} == set(proven)

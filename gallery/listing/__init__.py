@@ -1,0 +1,1 @@
+"""The list: which items, in which order, and how many there are of what."""
