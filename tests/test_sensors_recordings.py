@@ -130,7 +130,7 @@ def test_a_stream_that_is_not_live_is_left_alone(
 def test_a_stream_that_hangs_keeps_no_other_from_being_recorded(
     studio: Studio, instance: dg.DagsterInstance, live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SUPERVISOR_RECORDING_PROBE_S", "3")
+    monkeypatch.setenv("SUPERVISOR_RECORDING_PROBE_S", "8")
     with Live(counting(GROUP), silent=True).open() as hung:
         configure(studio.home.root, live)
         path = studio.home.root / "streams.toml"
