@@ -5,27 +5,16 @@ decision that rests on a look writes them first.
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from supervisor_core.keys import MediaKey
-from supervisor_core.reasons import Failed
-from supervisor_core.store import Store, reviews
+from supervisor_core.store import Store, looks
+from supervisor_core.store.looks import Glance
 
 _EVERY_S = 0.5
 _MOST = 1000
 _STOP_S = 5.0
-
-
-@dataclass(frozen=True)
-class _Look:
-    media: MediaKey
-    output: str
-    who: str
-    reviewing: bool
-    when: datetime
 
 
 class Looks:
@@ -33,7 +22,7 @@ class Looks:
 
     def __init__(self, store: Callable[[], Store]) -> None:
         self._store = store
-        self._new: list[_Look] = []
+        self._new: list[Glance] = []
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._some = threading.Event()
         self._over = False
@@ -43,7 +32,7 @@ class Looks:
     def add(self, media: MediaKey, output: str, who: str, *, reviewing: bool) -> None:
         """Somebody looks at a file now."""
         with self._lock:
-            self._new.append(_Look(media, output, who, reviewing, datetime.now(UTC)))
+            self._new.append(Glance(media, output, who, datetime.now(UTC), reviewing))
             del self._new[:-_MOST]
         self._some.set()
 
@@ -54,25 +43,13 @@ class Looks:
                 taken, self._new = self._new, []
             try:
                 if taken:
-                    self._write(taken)
+                    with self._store().write() as connection:
+                        looks.add(connection, taken)
             except BaseException:
                 with self._lock:
                     self._new[:0] = taken
                     del self._new[:-_MOST]
                 raise
-
-    def _write(self, looks: Sequence[_Look]) -> None:
-        with self._store().write() as connection:
-            for one in looks:
-                with suppress(Failed):  # what stands for it changed since
-                    reviews.look(
-                        connection,
-                        one.media,
-                        one.output,
-                        one.who,
-                        one.when,
-                        reviewing=one.reviewing,
-                    )
 
     def close(self) -> None:
         """Writes the last ones."""

@@ -10,9 +10,10 @@ from supervisor_core.pipeline.exported import Standing, exported
 from supervisor_core.pipeline.releasing import ReleaseReport, put_out
 from supervisor_core.pipeline.unreleased import waiting_releases
 from supervisor_core.states import Review
-from supervisor_core.store import exports, gate, reviews
+from supervisor_core.store import exports, gate, looks, reviews
 from supervisor_core.store import media as media_table
 from supervisor_core.store.exports import Export
+from supervisor_core.store.looks import Glance
 
 ANNA = "gallery:anna"
 
@@ -38,7 +39,7 @@ def release(house: House, *media: MediaKey) -> None:
     for one in media:
         sha256 = readable(house, one).sha256
         with house.store.write() as connection:
-            reviews.look(connection, one, sha256, ANNA, house.clock())
+            looks.add(connection, [Glance(one, sha256, ANNA, house.clock())])
         with house.store.write() as connection:
             reviews.release(connection, one, sha256, ANNA, house.clock())
 

@@ -20,6 +20,8 @@ import pytest
 from gallery_parts import HERE, Browser, bearer, key_of, signed_in
 from gallery_states import Item, furnished
 from queue_parts import Pages, Role
+from reviewing_parts import House
+from reviewing_parts import states as states
 
 from gallery.app import create_app
 from gallery.drawing import Drawer
@@ -27,20 +29,11 @@ from gallery.house import House as GalleryHouse
 from gallery.snapshot import snapshots
 from gallery.snapshot.copy import Closed, Copy
 from supervisor_core import faults
-from supervisor_core.store import reviews
+from supervisor_core.store import looks, reviews
 from supervisor_core.store.lock import FairLock
 from supervisor_core.store.publishing import Publisher
 
-House = tuple[Pages, dict[str, Item]]
 AT_ONCE_S = 10.0  # far below any wait for a lock, far above a page on a busy machine
-
-
-@pytest.fixture
-def states(tmp_path: Path) -> Iterator[House]:
-    works, items = furnished(tmp_path)
-    pages = Pages.over(works)
-    yield pages, items
-    pages.close()
 
 
 @contextmanager
@@ -77,7 +70,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 def looks_at(pages: Pages, item: Item) -> int:
     with pages.works.store.read() as connection:
-        return sum(one.times for one in reviews.looks(connection, item.media.media, item.file))
+        return sum(one.times for one in looks.of(connection, item.media.media, item.file))
 
 
 def test_nobody_who_looks_waits_for_the_store_and_every_look_counts_in_the_end(

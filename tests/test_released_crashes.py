@@ -37,7 +37,8 @@ from supervisor_core.faults import RELEASE_POINTS, VARIABLE, start_over
 from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.pipeline.child import Made
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.store import reviews
+from supervisor_core.store import looks, reviews
+from supervisor_core.store.looks import Glance
 
 OUT = ["release.intended", "release.placed", "publish.synced", "publish.renamed"]
 AWAY = ["release.taken", "publish.synced", "publish.renamed"]
@@ -150,12 +151,14 @@ class Desk:
             house.tools = replace(TOOLS, code_version=str(self.version), clean=_clean[act])
             house.pipeline.send_back(self.key, everything=True)
             house.clean(self.key)
-        elif act in ("look", "release"):
+        elif act == "look":
+            glance = Glance(media, readable(house, media).sha256, ANNA, house.clock())
+            with house.store.write() as connection:
+                looks.add(connection, [glance])
+        elif act == "release":
             sha256 = readable(house, media).sha256
             with suppress(Failed), house.store.write() as connection:
-                {"look": reviews.look, "release": reviews.release}[act](
-                    connection, media, sha256, ANNA, house.clock()
-                )
+                reviews.release(connection, media, sha256, ANNA, house.clock())
         elif act == "withdraw":
             withdraw(house, media)
         else:

@@ -7,10 +7,12 @@ import pytest
 from pipeline_parts import furnish
 from store_builders import NOON, Clock, media, output, settings_for
 
+from supervisor_core.keys import MediaKey
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.states import STEPS, Cleaning, Review, Verification
-from supervisor_core.store import Store, outputs, reviews, traces
+from supervisor_core.store import Store, looks, outputs, reviews, traces
 from supervisor_core.store import media as media_table
+from supervisor_core.store.looks import Glance
 from supervisor_core.store.media import Media
 from supervisor_core.store.reviews import WAYS, Verdict
 
@@ -37,16 +39,11 @@ class Desk:
             media_table.add(connection, [self.media], NOON)
             outputs.save(connection, [output(self.media, verified_at=NOON)])
 
-    def look(self, who: str = ANNA, sha256: str | None = None, *, reviewing: bool = False) -> None:
+    def look(self, who: str = ANNA, sha256: str | None = None, *, reviewing: bool = False) -> bool:
+        """Whether the look counts."""
+        one = Glance(self.media.media, sha256 or self.hash, who, self.clock(), reviewing)
         with self.store.write() as connection:
-            reviews.look(
-                connection,
-                self.media.media,
-                sha256 or self.hash,
-                who,
-                self.clock(),
-                reviewing=reviewing,
-            )
+            return looks.add(connection, [one]) == 1
 
     def release(self, who: str = ANNA, sha256: str | None = None) -> bool:
         with self.store.write() as connection:
@@ -109,11 +106,31 @@ def test_whoever_has_looked_lets_out_what_was_seen(desk: Desk) -> None:
     assert desk.out == [desk.hash]
     assert desk.verdicts == [Verdict.SEEN, Verdict.RELEASED]
     with desk.store.read() as connection:
-        (look,) = reviews.looks(connection, desk.media.media, desk.hash)
+        (look,) = looks.of(connection, desk.media.media, desk.hash)
         told = [(one.event, one.who) for one in traces.trace(connection, desk.media.media)]
     assert (look.who, look.times) == (ANNA, 2)
     assert look.first < look.last
     assert told == [("seen", ANNA), ("released", ANNA)]
+
+
+def test_looks_of_several_at_several_are_written_at_once(desk: Desk) -> None:
+    desk.look(BEN)
+    key, now = desk.media.media, desk.clock
+    glances = [
+        Glance(key, desk.hash, ANNA, now()),
+        Glance(key, desk.hash, BEN, now()),
+        Glance(key, "b" * 64, ANNA, now()),
+        Glance(key, desk.hash, ANNA, now(), reviewing=True),
+        Glance(MediaKey("c" * 64), desk.hash, ANNA, now()),
+    ]
+    with desk.store.write() as connection:
+        assert looks.add(connection, glances) == 3
+        assert looks.add(connection, glances[2:3]) == 0
+        anna, ben = sorted(looks.of(connection, key, desk.hash), key=lambda one: one.who)
+    assert (anna.times, anna.reviewing) == (2, True)
+    assert (anna.first, anna.last) == (glances[0].when, glances[3].when)
+    assert (ben.times, ben.reviewing, ben.last) == (2, False, glances[1].when)
+    assert desk.verdicts == [Verdict.SEEN, Verdict.SEEN]  # each person's first one
 
 
 def test_what_nobody_has_looked_at_is_not_let_out(desk: Desk) -> None:
@@ -128,9 +145,9 @@ def test_what_nobody_has_looked_at_is_not_let_out(desk: Desk) -> None:
 
 def test_another_file_than_the_one_that_stands_is_neither_seen_nor_let_out(desk: Desk) -> None:
     desk.look()
-    for call in (desk.look, desk.release):
-        with refused(Reason.OUTPUT_CHANGED):
-            call(ANNA, "b" * 64)
+    assert not desk.look(ANNA, "b" * 64)
+    with refused(Reason.OUTPUT_CHANGED):
+        desk.release(ANNA, "b" * 64)
 
 
 @pytest.mark.parametrize(
@@ -146,15 +163,14 @@ def test_what_is_not_proven_clean_is_neither_seen_nor_let_out(
     tmp_path: Path, changes: dict[str, object]
 ) -> None:
     desk = Desk(tmp_path, **changes)
-    for call in (desk.look, desk.release):
-        with refused(Reason.NOT_VERIFIED):
-            call()
+    assert not desk.look()
+    with refused(Reason.NOT_VERIFIED):
+        desk.release()
 
 
 def test_what_needs_no_cleaning_is_let_out_by_its_own_hash(tmp_path: Path) -> None:
     desk = Desk(tmp_path, cleaning=Cleaning.NOT_REQUIRED, verification=Verification.NONE)
-    with refused(Reason.OUTPUT_CHANGED):
-        desk.look(ANNA, desk.hash)
+    assert not desk.look(ANNA, desk.hash)
     desk.hash = desk.media.media
     desk.look()
     assert desk.release()

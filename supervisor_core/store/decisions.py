@@ -3,10 +3,11 @@
 Rows are only added: whoever wants to know how an item came to stand as it does reads them all.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from supervisor_core.journal import note
 from supervisor_core.keys import MediaKey
@@ -61,9 +62,10 @@ LAST = f"""
         SELECT max(id) AS id FROM decision WHERE verdict <> '{Verdict.SEEN}' GROUP BY media
     ) USING (id)
 """  # noqa: S608
+_NEXT = "(SELECT coalesce(max(id), 0) FROM decision) + row_number() OVER ()"
 _ADD = f"""
     INSERT INTO decision BY NAME
-    SELECT (SELECT coalesce(max(id), 0) FROM decision) + row_number() OVER () AS id,
+    SELECT {_NEXT} AS id,
         media.media, {{output}} AS output, ? AS verdict, ? AS who, ? AS happened
     FROM media SEMI JOIN {ROWS} AS given USING (media)
     {{joined}} WHERE {{wanted}}
@@ -113,14 +115,17 @@ def lose(connection: Connection, media: Iterable[str], now: datetime) -> None:
     _tell(Verdict.LOST, wanted, len(wanted), PROGRAM, now)
 
 
-def seen(connection: Connection, media: str, output: str, who: str, now: datetime) -> None:
-    """Writes that somebody has looked at a file of a media for the first time."""
-    sql = (
-        "INSERT INTO decision SELECT coalesce(max(id), 0) + 1, ?, ?, ?, ?, ?::TIMESTAMPTZ"
-        " FROM decision"
-    )
-    connection.execute(sql, [media, output, Verdict.SEEN, who, now])
-    _tell(Verdict.SEEN, [media], 1, who, now)
+def seen(connection: Connection, looks: Sequence[Mapping[str, Any]]) -> None:
+    """Writes that persons look at files for the first time: who, at which, and since when."""
+    sql = f"""
+        INSERT INTO decision BY NAME
+        SELECT {_NEXT} AS id, media, output, '{Verdict.SEEN}' AS verdict, who, first AS happened
+        FROM {ROWS} AS given
+    """  # noqa: S608
+    shape = {"media": "VARCHAR", "output": "VARCHAR", "who": "VARCHAR", "first": "TIMESTAMPTZ"}
+    connection.execute(sql, given(shape, looks))
+    for one in looks:
+        _tell(Verdict.SEEN, [one["media"]], 1, one["who"], one["first"])
 
 
 def standing(connection: Connection, outputs: Mapping[MediaKey, str]) -> set[MediaKey]:

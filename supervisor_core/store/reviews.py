@@ -1,4 +1,4 @@
-"""What persons may do with items: look, hold back, reject, let out, take back.
+"""What persons may do with items: hold back, reject, let out, take back.
 
 Each call is one short transaction's work. A release is bound to the hash of the file that somebody
 looked at; only a person on the pages makes one, and whatever changes the file undoes it
@@ -6,20 +6,19 @@ looked at; only a person on the pages makes one, and whatever changes the file u
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from supervisor_core.keys import MediaKey
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.states import Review
-from supervisor_core.store import decisions, gate
+from supervisor_core.store import decisions, gate, looks
 from supervisor_core.store import media as media_table
 from supervisor_core.store.database import Connection
 from supervisor_core.store.decisions import LAST, Decision, Verdict, Way
 from supervisor_core.store.gate import Readable
 from supervisor_core.store.rows import ROWS, fetch, keys
 
-__all__ = ["WAYS", "Decision", "Look", "Verdict"]
+__all__ = ["WAYS", "Decision", "Verdict"]
 
 # Each is one step of `states.STEPS`, or two by way of HELD.
 WAYS = {
@@ -29,58 +28,6 @@ WAYS = {
     Verdict.RELEASED: Way(Review.RELEASED, (Review.NONE, Review.HELD)),
     Verdict.WITHDRAWN: Way(Review.HELD, (Review.RELEASED,)),
 }
-_LOOK = """
-    MERGE INTO look USING (SELECT ? AS media, ? AS output, ? AS who) AS given
-        USING (media, output, who)
-    WHEN MATCHED THEN UPDATE SET times = look.times + 1, last = ?, reviewing = look.reviewing OR ?
-    WHEN NOT MATCHED THEN INSERT (media, output, who, reviewing, times, first, last)
-        VALUES (given.media, given.output, given.who, ?, 1, ?, ?)
-"""
-
-
-@dataclass(frozen=True)
-class Look:
-    """How often somebody had the page of an item open while this file stood for it.
-
-    `reviewing`: at one of these times that person might have let it out.
-    """
-
-    who: str
-    output: str
-    reviewing: bool
-    times: int
-    first: datetime
-    last: datetime
-
-
-def look(
-    connection: Connection,
-    media: MediaKey,
-    output: str,
-    who: str,
-    now: datetime,
-    *,
-    reviewing: bool = False,
-) -> None:
-    """Writes that a person looks at the file with this hash.
-
-    Whoever has looked may let it out afterwards; where the page knows that this person may review
-    (`reviewing`), others may do so as well. Raises `Failed`: NOT_VERIFIED when nothing stands for
-    the media, OUTPUT_CHANGED when another file does.
-    """
-    _require(connection, media, output)
-    if not any(one.who == who for one in looks(connection, media, output)):
-        decisions.seen(connection, media, output, who, now)
-    connection.execute(_LOOK, [media, output, who, now, reviewing, reviewing, now, now])
-
-
-def looks(connection: Connection, media: MediaKey, output: str) -> list[Look]:
-    """Who has looked at the file with this hash, in the order of the first time."""
-    sql = (
-        "SELECT who, output, reviewing, times, first, last FROM look"
-        " WHERE media = ? AND output = ? ORDER BY first, who"
-    )
-    return [Look(**row) for row in fetch(connection, sql, [media, output])]  # type: ignore[arg-type]
 
 
 def hold(connection: Connection, media: Sequence[str], who: str, now: datetime) -> int:
@@ -109,7 +56,7 @@ def release(connection: Connection, media: MediaKey, output: str, who: str, now:
     state = media_table.load(connection, [media])[media].review
     if state is Review.REJECTED:
         raise Failed(Reason.ITEM_REJECTED)
-    if not any(one.who == who or one.reviewing for one in looks(connection, media, output)):
+    if not any(one.who == who or one.reviewing for one in looks.of(connection, media, output)):
         raise Failed(Reason.NOT_SEEN)
     return _decide(connection, [media], Verdict.RELEASED, who, now) == 1
 

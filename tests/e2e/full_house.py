@@ -44,6 +44,7 @@ from supervisor_core.states import Recording
 from supervisor_core.store import (
     exif,
     fields,
+    looks,
     outputs,
     prompts,
     recordings,
@@ -52,6 +53,7 @@ from supervisor_core.store import (
     segments,
     tags,
 )
+from supervisor_core.store.looks import Glance
 from supervisor_core.store.prompts import StoredPrompt
 from supervisor_core.store.recordings import Session
 from supervisor_core.store.segments import GapRow
@@ -379,7 +381,7 @@ def _decide(full: FullHouse, words: Words) -> None:
         now, out = full.house.store.now(), full.one["released"]
         file = outputs.current(connection, [out])[out].sha256
         assert file is not None
-        reviews.look(connection, out, file, words.who, now, reviewing=True)
+        looks.add(connection, [Glance(out, file, words.who, now, reviewing=True)])
         reviews.release(connection, out, file, words.who, now)
         reviews.hold(connection, [full.one["held"]], words.who, now)
         reviews.reject(connection, [full.one["rejected"]], words.who, now)
