@@ -15,12 +15,22 @@ from supervisor_core.store import outputs
 House = tuple[Pages, dict[str, Item]]
 
 
-@pytest.fixture
-def states(tmp_path: Path) -> Iterator[House]:
-    works, items = furnished(tmp_path)
+def opened(folder: Path) -> Iterator[House]:
+    works, items = furnished(folder)
     pages = Pages.over(works)
     yield pages, items
     pages.close()
+
+
+@pytest.fixture
+def states(tmp_path: Path) -> Iterator[House]:
+    yield from opened(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One for all the tests of a module."""
+    yield from opened(tmp_path_factory.mktemp("states"))
 
 
 def sent_back(pages: Pages, item: Item) -> None:

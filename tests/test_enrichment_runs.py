@@ -1,6 +1,5 @@
 """Enrichment in Dagster: the runs that are asked for, what they do, what checks say of it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,10 @@ from analysis_parts import SMALL
 from enrichment_parts import ALL, EMBED_MODEL, fill, media_of, put, result, run, shelf, task
 from ollama_server import Mode, OllamaServer
 from pipeline_parts import House
+from sensor_parts import acted
+from sensor_parts import instance as instance
 
-from resources import PipelineResource, StoreResource
+from resources import StoreResource
 from sensors.enrichments import enrichments as enrichments_sensor
 from sensors.requests import requests
 from supervisor_assets.definitions import definitions_for
@@ -22,9 +23,7 @@ from supervisor_assets.jobs import enrich_intake
 from supervisor_assets.requests import PRIORITY_TAG
 from supervisor_core.deadline import Worker
 from supervisor_core.keys import IntakeKey, MediaKey
-from supervisor_core.pipeline import Pipeline
 from supervisor_core.reasons import Reason
-from supervisor_core.settings import Settings
 from supervisor_core.states import Work
 from supervisor_core.store import requests as wishes
 from supervisor_core.store import tags
@@ -43,19 +42,8 @@ def house(tmp_path: Path, server: OllamaServer, monkeypatch: pytest.MonkeyPatch)
     return shelf(tmp_path, server.url)
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
 def resources(house: House) -> dict[str, Any]:
-    class Acted(PipelineResource):
-        def build(self, settings: Settings, worker: Worker, owner: str) -> Pipeline:
-            return house.pipeline
-
-    home = str(house.home.root)
-    return {"pipeline": Acted(home=home), "store": StoreResource(home=home)}
+    return {"pipeline": acted(house), "store": StoreResource(home=str(house.home.root))}
 
 
 def tick(

@@ -2,33 +2,18 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from gallery_parts import FROM_HERE, Browser, Door, bearer, door, key_of, signed_in, small_app
+from border_parts import app as app
+from border_parts import house as house
+from border_parts import reviewer as reviewer
+from gallery_parts import FROM_HERE, Browser, Door, bearer, key_of, small_app
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from gallery.access.bodies import LARGEST, MOST_FIELDS
 from gallery.access.roles import Role, page
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Door:
-    return door(tmp_path, gallery_failures=3, gallery_failures_total=5)
-
-
-@pytest.fixture
-def app(house: Door) -> Any:
-    return small_app(house)
-
-
-@pytest.fixture
-def reviewer(app: Any, house: Door) -> Iterator[Browser]:
-    with signed_in(app, house, Role.REVIEWER) as browser:
-        yield browser
-
 
 BODIES = [
     ("application/x-www-form-urlencoded", b"a=" + b"x" * LARGEST, 413),

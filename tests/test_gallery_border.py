@@ -1,11 +1,13 @@
 """The border of the gallery: under which name, from where, and what every answer says."""
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from border_parts import app as app
+from border_parts import house as house
+from border_parts import reviewer as reviewer
 from gallery_parts import (
     FROM_HERE,
     Browser,
@@ -25,23 +27,6 @@ from gallery.access.headers import STRICT
 from gallery.access.roles import Role, page
 from supervisor_core.reasons import Failed
 from supervisor_core.settings import Settings
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Door:
-    return door(tmp_path, gallery_failures=3, gallery_failures_total=5)
-
-
-@pytest.fixture
-def app(house: Door) -> Any:
-    return small_app(house)
-
-
-@pytest.fixture
-def reviewer(app: Any, house: Door) -> Iterator[Browser]:
-    with signed_in(app, house, Role.REVIEWER) as browser:
-        yield browser
-
 
 GOOD = ["127.0.0.1", "127.0.0.1:3002", "localhost:80", "LOCALHOST", "[::1]", "[::1]:3002"]
 BAD = [

@@ -1,34 +1,19 @@
 """Only a page of ours changes anything: every origin, site, token and credential."""
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from border_parts import app as app
+from border_parts import house as house
+from border_parts import reviewer as reviewer
 from gallery_parts import FROM_HERE, HERE, Browser, Door, bearer, door, key_of, signed_in, small_app
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gallery.access import csrf
 from gallery.access.roles import Role
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Door:
-    return door(tmp_path, gallery_failures=3, gallery_failures_total=5)
-
-
-@pytest.fixture
-def app(house: Door) -> Any:
-    return small_app(house)
-
-
-@pytest.fixture
-def reviewer(app: Any, house: Door) -> Iterator[Browser]:
-    with signed_in(app, house, Role.REVIEWER) as browser:
-        yield browser
-
 
 ORIGINS: dict[str | None, bool] = {
     None: True,

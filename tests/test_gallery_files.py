@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import reviewing_parts
 from gallery_parts import Browser
 from gallery_states import (
     CLEAN,
@@ -29,17 +30,11 @@ from supervisor_core.media.links import link
 from supervisor_core.pipeline import places
 from supervisor_core.store.rows import fetch
 
+states = reviewing_parts.shared_states
+
 PARTS = ("media", "thumbnail.jpg", "strip.jpg", "strip.vtt", "variant")
 NOBODY = None
 Who = Role | None
-
-
-@pytest.fixture(scope="module")
-def states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pages, dict[str, Item]]]:
-    works, items = furnished(tmp_path_factory.mktemp("files"))
-    pages = Pages.over(works)
-    yield pages, items
-    pages.close()
 
 
 @pytest.fixture(scope="module")

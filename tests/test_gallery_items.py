@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+import reviewing_parts
 from gallery_states import (
     INTAKE,
     KINDS,
@@ -17,7 +18,6 @@ from gallery_states import (
     V,
     enter,
     expected_state,
-    furnished,
     made,
 )
 from pipeline_parts import House as Works
@@ -125,14 +125,7 @@ def test_a_list_can_be_narrowed_to_each_state(
         assert {one["state"] for one in found["items"]} == {state}
 
 
-@pytest.fixture(scope="module")
-def states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pages, dict[str, Item]]]:
-    """An item in each state, with its files."""
-    works, items = furnished(tmp_path_factory.mktemp("states"))
-    pages = Pages.over(works)
-    yield pages, items
-    pages.close()
-
+states = reviewing_parts.shared_states
 
 BUTTONS = {
     "waiting": {"hold", "reject"},

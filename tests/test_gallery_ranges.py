@@ -1,22 +1,15 @@
 """Ranges of a file by RFC 9110, 14: the bytes that they name, and nothing else."""
 
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import reviewing_parts
 from gallery_parts import Browser
-from gallery_states import Item, furnished
+from gallery_states import Item
 from queue_parts import Pages, Role
 
-
-@pytest.fixture(scope="module")
-def states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pages, dict[str, Item]]]:
-    works, items = furnished(tmp_path_factory.mktemp("ranges"))
-    pages = Pages.over(works)
-    yield pages, items
-    pages.close()
-
+states = reviewing_parts.shared_states
 
 SIZE = 1000
 RANGES = [

@@ -1,11 +1,13 @@
 """Signing in: where it leads, what it leaves behind, and how often one may guess."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from border_parts import app as app
+from border_parts import house as house
+from border_parts import reviewer as reviewer
 from gallery_parts import (
     FROM_HERE,
     HERE,
@@ -25,22 +27,6 @@ from gallery.access.limits import WrongKeys
 from gallery.access.places import local, sign_in_for
 from gallery.access.roles import Role
 from supervisor_core.reasons import Reason
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Door:
-    return door(tmp_path, gallery_failures=3, gallery_failures_total=5)
-
-
-@pytest.fixture
-def app(house: Door) -> Any:
-    return small_app(house)
-
-
-@pytest.fixture
-def reviewer(app: Any, house: Door) -> Iterator[Browser]:
-    with signed_in(app, house, Role.REVIEWER) as browser:
-        yield browser
 
 
 def test_pages_lead_to_the_sign_in_and_back(app: Any, house: Door) -> None:

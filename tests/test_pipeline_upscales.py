@@ -15,9 +15,9 @@ from forge_server import ForgeServer, Mode
 from look_parts import Gallery, film
 from picture_builders import painted
 from pipeline_parts import tries
+from sensor_parts import acted
 from store_builders import NOON
 
-from resources import PipelineResource
 from sensors.upscales import wanted_upscales
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.cli import upscale as command
@@ -25,14 +25,11 @@ from supervisor_assets.cli.edge import Usage
 from supervisor_assets.fingerprints.assets import upscales
 from supervisor_assets.jobs import upscale_intake
 from supervisor_assets.videos.assets import videos
-from supervisor_core.deadline import Worker
 from supervisor_core.keys import IntakeKey, MediaKey, media_id
 from supervisor_core.media.hashing import sha256_of
 from supervisor_core.media.stills import read_still
-from supervisor_core.pipeline import Pipeline
 from supervisor_core.pipeline.enlarging import upscale_wished, wishing_intakes
 from supervisor_core.reasons import Reason
-from supervisor_core.settings import Settings
 from supervisor_core.states import Cleaning, Verification
 from supervisor_core.store import media as media_table
 from supervisor_core.store import requests, variants
@@ -237,14 +234,6 @@ def test_an_api_that_is_off_blocks_until_somebody_mends_it(
     forge.mode = Mode.OK
     assert enlarge(gallery, key).made == 2
     assert {standing(gallery, one).state for one in asked} == {State.DONE}
-
-
-def acted(gallery: Gallery) -> PipelineResource:
-    class Acted(PipelineResource):
-        def build(self, settings: Settings, worker: Worker, owner: str) -> Pipeline:
-            return gallery.pipeline
-
-    return Acted(home=str(gallery.home.root))
 
 
 def test_the_sensor_asks_for_a_run_that_answers_the_request(gallery: Gallery) -> None:

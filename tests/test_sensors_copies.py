@@ -1,6 +1,5 @@
 """The sensor, job and asset of the copies over a real storage: what is told, and when it runs."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +7,18 @@ import dagster as dg
 import pytest
 from copy_parts import changed, cleaned, house_copying, in_bucket
 from pipeline_parts import House
+from sensor_parts import acted
+from sensor_parts import instance as instance
 from storage_parts import BUCKET, free_port
 
-from resources import PipelineResource
 from sensors.copies import copies_of
 from supervisor_assets.bucket_copies.assets import bucket_copies
 from supervisor_assets.bucket_copies.checks import copied
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.jobs import copy_intake
 from supervisor_assets.videos.assets import videos
-from supervisor_core.deadline import Worker
 from supervisor_core.keys import IntakeKey
-from supervisor_core.pipeline import Pipeline
 from supervisor_core.reasons import Failed, Reason
-from supervisor_core.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("kept_clients")
 
@@ -32,20 +29,6 @@ def house(
 ) -> House:
     monkeypatch.setenv("SUPERVISOR_S3_WRITE_BUCKET", BUCKET)
     return house_copying(tmp_path, storage_address)
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
-def acted(house: House) -> PipelineResource:
-    class Acted(PipelineResource):
-        def build(self, settings: Settings, worker: Worker, owner: str) -> Pipeline:
-            return house.pipeline
-
-    return Acted(home=str(house.home.root))
 
 
 def tick(house: House, instance: dg.DagsterInstance) -> Any:

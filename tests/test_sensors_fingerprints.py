@@ -1,6 +1,5 @@
 """The sensor, job, assets and checks of integrity and fingerprints over real files."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,25 +8,23 @@ import dagster as dg
 import pytest
 from look_parts import Gallery
 from picture_builders import painted, scaled
+from sensor_parts import acted
+from sensor_parts import instance as instance
 from store_builders import NOON
 
-from resources import PipelineResource
 from sensors.fingerprints import unlooked_files
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.fingerprints.assets import fingerprints, integrity
 from supervisor_assets.fingerprints.checks import compared, decodes
 from supervisor_assets.jobs import fingerprint_intake
 from supervisor_assets.videos.assets import videos
-from supervisor_core.deadline import Worker
 from supervisor_core.keys import IntakeKey
-from supervisor_core.pipeline import Pipeline
 from supervisor_core.pipeline.checking import TASK as CHECK
 from supervisor_core.pipeline.checking import check_integrity
 from supervisor_core.pipeline.fingerprinting import TASK as LOOK
 from supervisor_core.pipeline.fingerprinting import take_fingerprints
 from supervisor_core.reasons import Reason
 from supervisor_core.repair import Cause
-from supervisor_core.settings import Settings
 from supervisor_core.states import Work
 from supervisor_core.store import fingerprints as fingerprint_table
 from supervisor_core.store import integrity as integrity_table
@@ -40,20 +37,6 @@ from supervisor_core.store.work import Task
 @pytest.fixture
 def gallery(tmp_path: Path) -> Gallery:
     return Gallery(tmp_path)
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
-def acted(gallery: Gallery) -> PipelineResource:
-    class Acted(PipelineResource):
-        def build(self, settings: Settings, worker: Worker, owner: str) -> Pipeline:
-            return gallery.pipeline
-
-    return Acted(home=str(gallery.home.root))
 
 
 def tick(gallery: Gallery, instance: dg.DagsterInstance) -> list[tuple[str, str]]:

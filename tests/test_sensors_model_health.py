@@ -12,15 +12,13 @@ from analysis_parts import SMALL, cleaned, house_asking, task
 from dagster._core.test_utils import create_run_for_test
 from ollama_server import Mode, OllamaServer
 from pipeline_parts import House
+from sensor_parts import acted
 
 from resources import OllamaResource, PipelineResource
 from sensors.model_health import model_health
 from supervisor_assets.requests import ATTEMPT_TAG, PARTITION_TAG
-from supervisor_core.deadline import Worker
-from supervisor_core.pipeline import Pipeline
 from supervisor_core.reasons import Reason
 from supervisor_core.repair import FIRST_WAIT_S, MAX_ATTEMPTS
-from supervisor_core.settings import Settings
 from supervisor_core.states import Work
 
 Status = dg.DagsterRunStatus
@@ -44,11 +42,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def tick(
     house: House, instance: dg.DagsterInstance, cursor: str | None = None
 ) -> dg.SensorResult | dg.SkipReason:
-    class Acted(PipelineResource):
-        def build(self, settings: Settings, worker: Worker, owner: str) -> Pipeline:
-            return house.pipeline
-
-    resources = {"pipeline": Acted(home=str(house.home.root))}
+    resources = {"pipeline": acted(house)}
     with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
         return model_health(context)
 

@@ -1,6 +1,5 @@
 """The sensor, job and asset of released files, in a folder and in a real storage."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,38 +19,22 @@ from release_parts import (
     waiting,
     withdraw,
 )
+from sensor_parts import acted
+from sensor_parts import instance as instance
 from storage_parts import BUCKET, free_port
 
-from resources import PipelineResource
 from sensors.releases import after_failures, releases
 from supervisor_assets.cleaned_frames.assets import cleaned_frames
 from supervisor_assets.jobs import release_intake
 from supervisor_assets.released_files.assets import released_files
 from supervisor_assets.released_files.checks import exported
 from supervisor_assets.videos.assets import videos
-from supervisor_core.deadline import Worker
 from supervisor_core.keys import IntakeKey
-from supervisor_core.pipeline import Pipeline
 from supervisor_core.pipeline.exported import Standing
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.repair import Cause, LastRun, OpenIntake
-from supervisor_core.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("kept_clients")
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
-def acted(house: House) -> PipelineResource:
-    class Acted(PipelineResource):
-        def build(self, settings: Settings, worker: Worker, owner: str) -> Pipeline:
-            return house.pipeline
-
-    return Acted(home=str(house.home.root))
 
 
 def asked_for(house: House, instance: dg.DagsterInstance) -> list[str]:
