@@ -17,6 +17,9 @@ demo: setup
 dev: setup
 	$(BIN)/supervisor-assets up
 
+# Tests start hundreds of processes, which are sooner at work where Python may keep what it compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The tests of one file stay together and in order; files are shared out among the cores, and one
 # more than there are cores is at work, since many wait for processes that they have started.
 WORKERS ?= $(shell n=$$(($$(nproc) + 1)); echo $$((n < 4 ? n : 4)))

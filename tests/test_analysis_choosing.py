@@ -220,6 +220,7 @@ def test_giving_the_order_loads_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", f"{lines}import sys\n{check}"], check=True)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     "name",
     [

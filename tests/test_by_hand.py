@@ -95,6 +95,7 @@ def rounds(house: House) -> list[tuple[str, int]]:
         return [(str(row["cleaning"]), int(str(row["tries"]))) for row in fetch(connection, sql)]
 
 
+@pytest.mark.campaign
 def test_what_has_failed_is_tried_again_by_hand_and_good_work_by_name_alone(house: House) -> None:
     house.drop("ward/a.png", "frame_level=DECODE_FAILED", "roi_mask=DECODE_FAILED")
     house.drop("ward/b.png")

@@ -104,6 +104,7 @@ def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return way(tmp_path_factory.mktemp("canaries"))
 
 
+@pytest.mark.campaign
 def test_the_words_stay_where_they_belong(done: Done) -> None:
     assert not canaries.find(done.home.root, WORDS, leave_out=KEPT)
     assert not canaries.holds(done.said, WORDS)

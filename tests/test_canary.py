@@ -292,6 +292,7 @@ def _get(port: int, path: str, **headers: str) -> tuple[int, str | None]:
             return error.code, json.load(error).get("health")
 
 
+@pytest.mark.campaign
 def test_figures_count_what_ended_by_itself(tmp_path: Path, server: OllamaServer) -> None:
     house = house_asking(tmp_path, server.url)
     server.mode = Mode.OK

@@ -179,6 +179,7 @@ def test_a_trace_tells_all_from_the_arrival_on(house: House, intake: IntakeKey) 
     assert [one.happened for one in told] == sorted(one.happened for one in told)
 
 
+@pytest.mark.campaign
 def test_the_commands(house: House, intake: IntakeKey) -> None:
     root = house.home.root
     fine = run("consistency", "--hashes", "--json", home=root)

@@ -41,6 +41,7 @@ def test_a_small_lone_line_in_a_large_picture_is_found_once() -> None:
     assert len(regions) == 1
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("place", [(1660, 60), (10, 1690), (3480, 2590), (1700, 1300)])
 def test_a_line_where_tiles_meet_is_found_whole(place: Place) -> None:
     assert around(detector().find(big(place)), place)

@@ -29,6 +29,7 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
+@pytest.mark.campaign
 def test_there_and_back(house: House) -> None:
     root = house.home.root
     house.clean(house.arrive("one"))

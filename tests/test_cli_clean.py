@@ -67,6 +67,7 @@ def test_a_clip_comes_out_proven_and_the_original_stays(clip: Path, tmp_path: Pa
     assert left_in(tmp_path) == {"out.mp4"}
 
 
+@pytest.mark.campaign
 def test_a_still_for_a_person_names_the_file_on_stdout(still: Path, tmp_path: Path) -> None:
     ran = run("clean", still, "--output", tmp_path / "out.png", home=tmp_path / "home")
     assert ran.code == 0
@@ -78,6 +79,7 @@ def test_a_still_for_a_person_names_the_file_on_stdout(still: Path, tmp_path: Pa
     assert cleaned[40:62, 40:300].max() < 200
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
@@ -103,6 +105,7 @@ def test_what_is_no_media_is_refused_and_nothing_is_written(
     assert left_in(tmp_path) == {name}
 
 
+@pytest.mark.campaign
 def test_links_pipes_and_missing_files_are_refused(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "link.mp4").symlink_to(clip)
     os.mkfifo(tmp_path / "pipe.mp4")
@@ -114,6 +117,7 @@ def test_links_pipes_and_missing_files_are_refused(clip: Path, tmp_path: Path) -
     assert left_in(tmp_path) == {"link.mp4", "pipe.mp4"}
 
 
+@pytest.mark.campaign
 def test_a_name_is_only_a_name(clip: Path, tmp_path: Path) -> None:
     for name in ("-y.mp4", "http:%03d\n'\".mp4"):
         (tmp_path / name).write_bytes(clip.read_bytes())
@@ -168,6 +172,7 @@ def test_out_is_not_overwritten_unless_it_is_said(still: Path, tmp_path: Path) -
     assert identify(out) is Container.PNG
 
 
+@pytest.mark.campaign
 def test_a_forced_out_never_keeps_what_was_not_proven(still: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
     out.write_bytes(still.read_bytes())
@@ -177,6 +182,7 @@ def test_a_forced_out_never_keeps_what_was_not_proven(still: Path, tmp_path: Pat
     assert not out.exists()
 
 
+@pytest.mark.campaign
 def test_in_is_never_overwritten_under_any_name(still: Path, tmp_path: Path) -> None:
     source = tmp_path / "in.png"
     source.write_bytes(still.read_bytes())
@@ -189,6 +195,7 @@ def test_in_is_never_overwritten_under_any_name(still: Path, tmp_path: Path) -> 
     assert left_in(tmp_path) == {"in.png", "hard.png", "soft.png"}
 
 
+@pytest.mark.campaign
 def test_out_must_have_a_folder_and_a_suffix_of_its_kind(still: Path, tmp_path: Path) -> None:
     for name in ("nowhere/out.png", "out.mp4", "out.dcm"):
         ran = run("clean", still, "--output", tmp_path / name, home=tmp_path / "home")
@@ -197,6 +204,7 @@ def test_out_must_have_a_folder_and_a_suffix_of_its_kind(still: Path, tmp_path: 
     assert left_in(tmp_path) == set()
 
 
+@pytest.mark.campaign
 def test_another_formats_suffix_of_the_same_kind_is_told(still: Path, tmp_path: Path) -> None:
     ran = run("clean", still, "--output", tmp_path / "out.jpg", "--json", home=tmp_path / "home")
     assert (ran.code, ran.json["format"]) == (0, "png")
@@ -262,6 +270,7 @@ def until_staged(process: "subprocess.Popen[str]", folder: Path) -> Path:
 HANG = "call.finished:hang:2"  # the first call of the child looks, the second one cleans
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_leaves_nothing(still: Path, tmp_path: Path, number: int) -> None:
     command = ("clean", still, "--output", tmp_path / "out.png", "--json")
@@ -275,6 +284,7 @@ def test_an_interrupted_run_leaves_nothing(still: Path, tmp_path: Path, number: 
     assert left_in(tmp_path) == set()
 
 
+@pytest.mark.campaign
 def test_what_a_killed_run_left_is_swept_by_the_next(still: Path, tmp_path: Path) -> None:
     command = ("clean", still, "--output", tmp_path / "out.png")
     with start(*command, home=tmp_path / "home", SUPERVISOR_FAULT=HANG) as process:

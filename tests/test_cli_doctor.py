@@ -88,6 +88,7 @@ def test_everything_but_ok_says_what_to_do(sound: Path) -> None:
     assert all(bool(one["fix"]) == (one["state"] != "ok") for one in found.values())
 
 
+@pytest.mark.campaign
 def test_it_makes_nothing(tmp_path: Path) -> None:
     code, found = look(tmp_path / "home")
     assert code == 0
@@ -179,6 +180,7 @@ def test_a_broken_setting_is_named(sound: Path) -> None:
     assert "settle_s" in found["settings"]["said"]
 
 
+@pytest.mark.campaign
 def test_a_package_that_can_not_be_loaded_is_exit_code_5(sound: Path, tmp_path: Path) -> None:
     (tmp_path / "av.py").write_text("raise ModuleNotFoundError(name='av')\n")
     code, found = look(sound, PYTHONPATH=str(tmp_path))

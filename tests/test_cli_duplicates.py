@@ -41,6 +41,7 @@ def hang(gallery: Gallery, *pictures: np.ndarray) -> IntakeKey:
     return key
 
 
+@pytest.mark.campaign
 def test_the_larger_picture_is_suggested_and_a_mirrored_one_is_told(
     gallery: Gallery, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,6 +59,7 @@ def test_the_larger_picture_is_suggested_and_a_mirrored_one_is_told(
     assert media_id(gallery.media(small)[1]) not in str(group)
 
 
+@pytest.mark.campaign
 def test_the_same_bytes_twice_are_one_media_that_came_twice(
     gallery: Gallery, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +73,7 @@ def test_the_same_bytes_twice_are_one_media_that_came_twice(
     assert told(capsys, first)["found"] == 1
 
 
+@pytest.mark.campaign
 def test_a_clip_is_told_with_its_place_and_a_film_coded_anew_as_near(
     gallery: Gallery, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +94,7 @@ def test_a_clip_is_told_with_its_place_and_a_film_coded_anew_as_near(
     assert member["matched"] > 0.9
 
 
+@pytest.mark.campaign
 def test_cleaned_files_that_came_out_the_same_are_told(
     gallery: Gallery, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -93,6 +93,7 @@ def test_limits_dates_and_media_narrow_what_is_meant(
     assert asked(capsys, modes=["caption"], since="2020-01-01", dry_run=True)["count"] == 3
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     "wish",
     [
@@ -248,6 +249,7 @@ def test_a_persons_word_is_kept_with_what_was_there(
         assert fields.of(connection, [media])[media]["title"].source == "model:title"
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("name", "value"),
     [

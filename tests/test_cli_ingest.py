@@ -166,6 +166,7 @@ def test_for_a_person_it_is_a_table_and_two_of_one_name_both_come_in(
     assert "asset check" not in ran.err  # Dagster's own words about steps that were skipped
 
 
+@pytest.mark.campaign
 def test_a_full_disk_leaves_nothing_in_the_inbox(done: Done, tmp_path: Path) -> None:
     reserve = {"SUPERVISOR_RESERVE_BYTES": str(10**18)}
     ran = run("ingest", done.folder / "-y.mp4", home=tmp_path / "home", **reserve)
@@ -193,6 +194,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
     return root, Ran(process.returncode, out, err)
 
 
+@pytest.mark.campaign
 def test_an_interrupt_ends_it_and_says_how_to_go_on(interrupted: tuple[Path, Ran]) -> None:
     _, ran = interrupted
     assert ran.code == 130, ran.err
@@ -284,6 +286,7 @@ def test_sql_changes_nothing_and_reaches_nothing_else(done: Done, query: str) ->
     assert list((done.home / "cleaned").glob("x*")) == []
 
 
+@pytest.mark.campaign
 def test_a_long_query_holds_nobody_up_and_can_be_stopped(done: Done) -> None:
     query = "SELECT count(*) FROM range(1000000000) a, range(1000000) b"
     with start("sql", query, home=done.home) as process:

@@ -65,6 +65,7 @@ def test_what_a_killed_recorder_leaves_is_salvaged(tmp_path: Path) -> None:
     assert not holds_a_secret(place)
 
 
+@pytest.mark.campaign
 def test_a_hostile_playlist_takes_nothing_back(tmp_path: Path) -> None:
     place = tmp_path / "out"
     with Live(counting(4 * GROUP), ends=False).open() as live:
@@ -78,6 +79,7 @@ def test_a_hostile_playlist_takes_nothing_back(tmp_path: Path) -> None:
     assert "ADDRESS_FORBIDDEN" in err
 
 
+@pytest.mark.campaign
 def test_a_stream_that_is_not_there_is_said(tmp_path: Path) -> None:
     with Live(counting(GROUP), status=404).open() as live:
         ran = run("record", live.url, "--output", tmp_path / "out", "--json", home=tmp_path)
@@ -85,6 +87,7 @@ def test_a_stream_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert TOKEN not in ran.out + ran.err
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "x", "hls://", "rtmp://127.0.0.1/a", "hls://file:///a"]
 )

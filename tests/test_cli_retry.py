@@ -59,6 +59,7 @@ def asked(house: House) -> list[tuple[Verb, str]]:
         return [(one.verb, one.subject) for one in requests.queued(connection, 9)]
 
 
+@pytest.mark.campaign
 def test_a_dead_letter_is_put_back_and_ends_well_once_the_server_does(
     house: House, server: OllamaServer
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_dead_letter_is_put_back_and_ends_well_once_the_server_does(
     assert house.pipeline.analyse(key).results == 1
 
 
+@pytest.mark.campaign
 def test_a_dry_run_changes_nothing(
     house: House, server: OllamaServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,6 +49,7 @@ def test_a_folder_becomes_a_library_and_is_one_from_then_on(photos: Path, tmp_pa
     assert (ran.code, "Kanarienvogel" in ran.out + ran.err) == (2, False)
 
 
+@pytest.mark.campaign
 def test_a_library_that_is_gone_is_told_and_accepted_only_by_word(
     photos: Path, tmp_path: Path
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_library_that_is_gone_is_told_and_accepted_only_by_word(
     assert scan(tmp_path / "nothing", home=home)["reason"] == "LIBRARY_NOT_THERE"
 
 
+@pytest.mark.campaign
 def test_without_a_daemon_what_is_new_is_imported_at_once(photos: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     told = scan(photos, home=home)

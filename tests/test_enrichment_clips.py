@@ -171,6 +171,7 @@ def test_sound_alone_has_no_fingerprint(tmp_path: Path) -> None:
     assert failed.value.reason is Reason.NO_VIDEO_STREAM
 
 
+@pytest.mark.campaign
 def test_a_clip_of_a_real_film(shared_data: Path, tmp_path: Path) -> None:
     film = shared_data / "general" / "bikes.mp4"
     begin_s, frames = 4.35, []

@@ -36,6 +36,7 @@ def crashes_on_wide(terms: together.Terms, questions: list[together.Asked]) -> l
     return together.ask_together(terms, questions)
 
 
+@pytest.mark.campaign
 def test_what_kills_its_decoder_ends_alone(tmp_path: Path, server: OllamaServer) -> None:
     with Worker(grace_s=0.1, preload=("cv2", "ollama")) as worker:
         house = shelf(tmp_path, server.url, "caption", worker=worker, model_tries=1, enrich_tries=1)
@@ -67,6 +68,7 @@ run(house, IntakeKey(sys.argv[3]), "caption")
 """
 
 
+@pytest.mark.campaign
 def test_a_run_that_is_killed_has_used_a_try_and_the_next_one_goes_on(
     tmp_path: Path, server: OllamaServer
 ) -> None:
@@ -118,6 +120,7 @@ def test_a_film_is_shown_in_a_few_frames_which_are_told(
     assert 0 <= times[0] < times[-1]
 
 
+@pytest.mark.campaign
 def test_a_server_that_goes_and_comes_leaves_nothing_undone_or_done_twice(
     tmp_path: Path, server: OllamaServer, shared_data: Path
 ) -> None:

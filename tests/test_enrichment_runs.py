@@ -126,6 +126,7 @@ def test_only_the_model_that_is_missing_holds_its_modes_back(
     assert {"caption", "prompt_recon", "dupe_hints"} <= set(modes_of(wanted))
 
 
+@pytest.mark.campaign
 def test_corrected_tags_go_before_new_media(
     house: House, instance: dg.DagsterInstance, server: OllamaServer
 ) -> None:
@@ -212,6 +213,7 @@ def test_checks_tell_what_is_wrong_with_each_mode(
     }
 
 
+@pytest.mark.campaign
 def test_cancelling_ends_a_question_under_way_and_leaves_the_others(
     tmp_path: Path, server: OllamaServer
 ) -> None:
@@ -243,6 +245,7 @@ def test_cancelling_ends_a_question_under_way_and_leaves_the_others(
     assert house.pipeline.unenriched() == []
 
 
+@pytest.mark.campaign
 def test_removing_leaves_nothing_of_a_machine_and_is_not_undone_by_itself(
     house: House, server: OllamaServer
 ) -> None:

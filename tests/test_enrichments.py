@@ -84,6 +84,7 @@ def test_nothing_is_asked_twice_and_a_change_asks_again_what_it_touches(
     assert {one.results for one in run(house, key).values()} == {0}
 
 
+@pytest.mark.campaign
 def test_another_model_asks_anew_and_a_mode_that_asks_none_does_not(
     house: House, server: OllamaServer
 ) -> None:
@@ -195,6 +196,7 @@ def test_one_bad_item_does_not_stop_the_others(house: House, server: OllamaServe
     assert (report.done, report.failed) == (3, {Reason.INVALID_JSON: 1})
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("mode", [Mode.REFUSED, Mode.NO_MODELS])
 def test_while_the_model_is_away_items_are_blocked_and_go_on_later(
     mode: Mode, house: House, server: OllamaServer

@@ -3,6 +3,7 @@
 import json
 
 import enrichment_parts
+import pytest
 from enrichment_parts import fill, know, media_of, put, result, rows, run, task
 from ollama_server import Mode, OllamaServer
 from pipeline_parts import House
@@ -70,6 +71,7 @@ def test_a_tag_that_no_raw_tag_says_is_not_kept(house: House, server: OllamaServ
     }
 
 
+@pytest.mark.campaign
 def test_vectors_that_point_the_same_way_are_hinted_at_from_both_sides(
     house: House, server: OllamaServer
 ) -> None:

@@ -106,6 +106,7 @@ def test_a_copy_that_was_changed_by_hand_stays(home: Home) -> None:
     assert target.read_text("utf-8") == changed
 
 
+@pytest.mark.campaign
 def test_several_processes_may_prepare_one_home_at_once(home: Home) -> None:
     script = (
         "import sys; from pathlib import Path; from supervisor_core.home import Home\n"
@@ -206,6 +207,7 @@ broken.execute_in_process(raise_on_error=False)
 """
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("level", ["", "WARNING"])
 def test_a_run_prints_what_the_variable_asks_for(level: str, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != RUN_LOG_LEVEL}

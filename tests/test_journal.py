@@ -80,6 +80,7 @@ def _write(path: Path, writer: int) -> None:
         log.append(f"{writer} {number}\n".encode())
 
 
+@pytest.mark.campaign
 def test_many_writers_lose_no_line_and_break_none_while_files_are_renamed(tmp_path: Path) -> None:
     path = tmp_path / "all.log"
     start = multiprocessing.get_context("spawn")

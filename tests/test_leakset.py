@@ -192,6 +192,7 @@ HARD = {
 }
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", HARD)
 def test_hard_text_is_seen_open_and_not_seen_covered(name: str, tmp_path: Path) -> None:
     clip = Case(name, "gradient", (640, 360), HARD[name], count=12).write(tmp_path)

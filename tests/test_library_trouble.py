@@ -127,6 +127,7 @@ def test_nothing_outside_the_root_is_ever_opened(shelf: Shelf, name: str) -> Non
     assert links(shelf) == {}
 
 
+@pytest.mark.campaign
 def test_a_file_that_kills_its_reader_is_refused_in_the_end_and_takes_nobody_with_it(
     tmp_path: Path, worker: Worker
 ) -> None:
@@ -142,6 +143,7 @@ def test_a_file_that_kills_its_reader_is_refused_in_the_end_and_takes_nobody_wit
     assert shelf.state() == before
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("strike", [*STRIKES, "publish.renamed"])
 def test_a_run_that_dies_leaves_the_library_as_it_was(shelf: Shelf, strike: str) -> None:
     for number in range(3):

@@ -301,6 +301,7 @@ def test_failures_of_several_processes_count_together(real: Store, start: Start)
     assert circuit.phase is Phase.OPEN
 
 
+@pytest.mark.campaign
 def test_of_several_processes_one_tries(real: Store, start: Start) -> None:
     open_now(real)
     processes = [start(TRYING) for _ in range(4)]

@@ -162,6 +162,7 @@ OUTCOMES = [
 ]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(("mode", "state", "reason"), OUTCOMES, ids=lambda one: str(one))
 def test_whatever_the_server_does_the_item_ends_with_its_reason_and_stays_clean(
     mode: Mode, state: Work, reason: Reason | None, house: House, server: OllamaServer

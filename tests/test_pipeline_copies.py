@@ -217,6 +217,7 @@ DENY = {
 }
 
 
+@pytest.mark.campaign
 def test_refused_credentials_block_until_one_intake_gets_through(house: House, bucket: Any) -> None:
     first, second = cleaned(house, "one", "two"), cleaned(house, "three")
     bucket.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(DENY))
@@ -265,6 +266,7 @@ def test_a_file_that_is_not_what_was_verified_is_not_sent(house: House, bucket: 
     assert in_bucket(bucket) == {}
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("delete", [False, True])
 def test_what_was_cleaned_anew_goes_there_too_and_the_former_as_is_set(
     house: House, bucket: Any, delete: bool
@@ -340,6 +342,7 @@ house.pipeline.copy_out(sys.argv[3])
 """
 
 
+@pytest.mark.campaign
 def test_a_run_that_is_killed_leaves_no_half_object_and_no_upload_for_ever(
     house: House, bucket: Any, tmp_path: Path, parts_of_5_mb: None, worker: Worker
 ) -> None:
@@ -374,6 +377,7 @@ def test_what_a_run_of_before_a_restart_has_in_hand_is_left_to_it_until_its_leas
     assert house.pipeline.copy_out(key).copied == 1
 
 
+@pytest.mark.campaign
 def test_a_run_that_is_stopped_gives_its_file_back_and_leaves_no_upload(
     house: House, bucket: Any, parts_of_5_mb: None
 ) -> None:

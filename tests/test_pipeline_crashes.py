@@ -132,6 +132,7 @@ KILLS = [
 ]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("fault", KILLS)
 def test_a_killed_run_leaves_nothing_that_the_next_can_not_finish(
     tmp_path: Path, fault: str

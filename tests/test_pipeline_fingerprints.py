@@ -180,6 +180,7 @@ def test_near_pictures_are_paired_whichever_comes_first_and_only_once(gallery: G
     assert pairs_of(gallery, gallery.media(first)[1]) == []
 
 
+@pytest.mark.campaign
 def test_a_clip_is_found_in_its_film_whichever_comes_first(gallery: Gallery) -> None:
     pictures = film(8.0, seed=7)
     short = [scaled(one, 0.75) for one in pictures[25:55]]
@@ -220,6 +221,7 @@ def crash(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.campaign
 def test_a_comparison_that_crashes_costs_nothing_that_was_found_before(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -252,6 +252,7 @@ def _blank(path: Path) -> Path:
     return path
 
 
+@pytest.mark.campaign
 def test_a_file_that_kills_its_reader_is_tried_three_times(house: House, worker: Worker) -> None:
     house.worker = worker
     key = house.arrive("import = crash", "two")

@@ -155,6 +155,7 @@ def test_work_that_hangs_goes_a_level_down_at_its_limit(tmp_path: Path, worker: 
     assert house.pipeline.mask(key, ROI).done == 2
 
 
+@pytest.mark.campaign
 def test_a_verification_that_misses_its_limit_is_aside_and_comes_back_later(
     tmp_path: Path, worker: Worker
 ) -> None:
@@ -200,6 +201,7 @@ def test_waits_double_with_every_round(house: House) -> None:
     assert item(house, key).media.rounds == 4
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("above", ["frame_level = TIMEOUT", "verify frame_level = WORKER_CRASHED"])
 def test_what_a_killed_level_might_have_cleaned_is_tried_again(house: House, above: str) -> None:
     key = house.arrive(f"{above}\nroi_mask = ENCODE_FAILED")

@@ -89,6 +89,7 @@ def test_what_is_too_large_is_refused_without_being_fetched(house: House, bucket
     assert house.pipeline.import_items(key).refused == {Reason.FILE_TOO_LARGE: 1}
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("gone", [True, False], ids=["deleted", "overwritten"])
 def test_content_that_is_not_there_any_more_is_refused(
     house: House, bucket: Any, gone: bool
@@ -103,6 +104,7 @@ def test_content_that_is_not_there_any_more_is_refused(
     assert states(house, key) == [(State.REFUSED, reason)]
 
 
+@pytest.mark.campaign
 def test_a_storage_that_does_not_answer_refuses_nothing(house: House, bucket: Any) -> None:
     key = record(house, put(house, bucket, "one"))
     away = f"http://127.0.0.1:{free_port()}"
@@ -126,6 +128,7 @@ def test_missing_credentials_stop_the_step_and_refuse_nothing(
     assert house.pipeline.import_items(key).imported == 1
 
 
+@pytest.mark.campaign
 def test_what_a_dead_import_has_left_half_fetched_is_swept(house: House, bucket: Any) -> None:
     (house.home.work / "fetch-0123456789abcdef.part").write_bytes(b"half")
     key = record(house, put(house, bucket, "one"))

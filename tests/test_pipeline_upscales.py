@@ -196,6 +196,7 @@ def test_a_picture_waits_for_forge_without_using_up_tries(
     assert back.pipeline.do(wishing_intakes) == []
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("mode", "reason", "calls"),
     [
@@ -257,6 +258,7 @@ def test_the_sensor_asks_for_a_run_that_answers_the_request(gallery: Gallery) ->
     assert standing(gallery, request).state is State.DONE
 
 
+@pytest.mark.campaign
 def test_the_command_makes_it_here_while_no_daemon_runs(gallery: Gallery) -> None:
     key = gallery.hang(painted(0, 96, 72))
     (media,) = gallery.media(key)

@@ -64,6 +64,7 @@ def test_what_the_playlist_no_longer_holds_is_missing(tmp_path: Path) -> None:
     assert recording.gaps[0].missing_s == pytest.approx(lost / RATE)
 
 
+@pytest.mark.campaign
 def test_a_recording_goes_on_after_one_that_lies_elsewhere(tmp_path: Path) -> None:
     with Live(counting(20 * GROUP), stop_at=10, step=10).open() as live:
         with running(order(live, tmp_path / "a", groups=2)) as run:
@@ -90,6 +91,7 @@ def test_nobody_knows_what_is_missing_when_nothing_is_left(tmp_path: Path) -> No
     assert gap.end_s - gap.start_s == pytest.approx(100, abs=20)
 
 
+@pytest.mark.campaign
 def test_another_stream_in_the_same_folder_is_no_gap(tmp_path: Path) -> None:
     with Live(counting(4 * GROUP, first=50_000), published=4).open() as live:
         record(live, tmp_path)
@@ -99,6 +101,7 @@ def test_another_stream_in_the_same_folder_is_no_gap(tmp_path: Path) -> None:
     assert [segment.inspected.frames for segment in recording.segments] == [6 * GROUP]
 
 
+@pytest.mark.campaign
 def test_a_salvaged_segment_is_told_first(tmp_path: Path) -> None:
     (tmp_path / "a_000004.ts.part").write_bytes(counting(3 * GROUP)[0] + b"\x47 half a packet")
     heard = Heard()

@@ -28,6 +28,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("reserve_bytes", [0, 300_000])
 def test_a_full_disk_ends_a_recording_in_good_order(reserve_bytes: int, small_disk: Path) -> None:
     (small_disk / "other").write_bytes(bytes(400_000))

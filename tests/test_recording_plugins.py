@@ -55,6 +55,7 @@ def test_a_plugin_is_under_guard(name: str, ending: Ending, live: Live, tmp_path
     assert recording.reason is not None
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("quality", "opened"),
     [("best", "/live.m3u8"), ("worst", "/low.m3u8"), ("48p", "/low.m3u8"), ("9p", "/live.m3u8")],

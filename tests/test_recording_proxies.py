@@ -43,6 +43,7 @@ def test_everything_goes_through_the_proxy_and_its_password_nowhere(tmp_path: Pa
     assert PASSWORD.encode() not in said
 
 
+@pytest.mark.campaign
 def test_a_wrong_password_is_not_told_either(tmp_path: Path) -> None:
     with (
         Live(counting(12 * GROUP), published=12).open() as live,
@@ -56,6 +57,7 @@ def test_a_wrong_password_is_not_told_either(tmp_path: Path) -> None:
     assert PASSWORD.encode() not in said
 
 
+@pytest.mark.campaign
 def test_the_next_proxy_takes_over_from_one_that_is_gone(tmp_path: Path) -> None:
     with (
         Live(counting(12 * GROUP), published=12).open() as live,
@@ -97,6 +99,7 @@ def test_with_a_proxy_there_is_no_other_way(tmp_path: Path) -> None:
     assert live.asked == []
 
 
+@pytest.mark.campaign
 def test_a_cut_network_loses_nothing(tmp_path: Path) -> None:
     """The proxy stops in the middle of a piece of the stream, and comes back later."""
     heard = Heard()

@@ -34,6 +34,7 @@ def is_whole(recording: Recording, frames: int) -> bool:
     return numbers == list(range(numbers[0], frames)) and numbers[0] <= 2 * GROUP
 
 
+@pytest.mark.campaign
 def test_thirty_rotations_lose_and_double_nothing(tmp_path: Path) -> None:
     with Live(counting(34 * GROUP), published=34).open() as live:
         recording = record(live, tmp_path, groups=1)
@@ -48,6 +49,7 @@ def test_thirty_rotations_lose_and_double_nothing(tmp_path: Path) -> None:
     assert not holds_a_secret(tmp_path)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_source_that_dies_or_hangs_is_opened_again(
     number: signal.Signals, tmp_path: Path
@@ -77,6 +79,7 @@ def test_a_source_that_dies_or_hangs_is_opened_again(
     assert not source.is_running()
 
 
+@pytest.mark.campaign
 def test_a_playlist_that_stands_still_is_a_stall_and_no_end(tmp_path: Path) -> None:
     with (
         Live(counting(20 * GROUP), stop_at=4).open() as live,
@@ -90,6 +93,7 @@ def test_a_playlist_that_stands_still_is_a_stall_and_no_end(tmp_path: Path) -> N
     assert is_whole(recording, 20 * GROUP)
 
 
+@pytest.mark.campaign
 def test_a_stream_that_is_away_for_a_while_is_recorded_on(tmp_path: Path) -> None:
     with (
         Live(counting(20 * GROUP), stop_at=4).open() as live,
@@ -145,6 +149,7 @@ def test_another_clock_in_the_stream_begins_another_segment(tmp_path: Path) -> N
     assert len(recording.segments) == 2
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("noise", [0.0, 3.0])
 def test_a_picture_that_stands_still_is_frozen(noise: float, tmp_path: Path) -> None:
     heard = Heard()
@@ -170,6 +175,7 @@ def test_content_that_comes_again_is_looping(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.campaign
 def test_content_that_is_coded_anew_each_time_is_looping_too(tmp_path: Path) -> None:
     """Other noise, other key frames: 97 pictures are no multiple of a group."""
     with Live(drawn(tuple(range(97)) * 3, noise=3.0), published=100).open() as live:

@@ -72,6 +72,7 @@ def test_what_is_withdrawn_and_still_lies_there_is_told(house: House, key: Intak
     assert flaws(house) == set()
 
 
+@pytest.mark.campaign
 def test_what_was_taken_back_after_the_backup_stays_taken_back(
     house: House, key: IntakeKey
 ) -> None:
@@ -111,6 +112,7 @@ def trail(house: House, media: MediaKey) -> list[tuple[Verdict, str]]:
     return [(one.verdict, one.who) for one in found]
 
 
+@pytest.mark.campaign
 def test_what_can_not_be_put_out_in_the_end_is_retried_as_all_else_is(
     house: House, key: IntakeKey
 ) -> None:

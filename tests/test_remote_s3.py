@@ -31,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("impatient")
 LARGE = os.urandom(20 << 20)
 
 
+@pytest.mark.campaign
 def test_a_hostile_key_is_fetched_as_what_it_is(
     work: Path, bucket: Any, storage_address: str
 ) -> None:

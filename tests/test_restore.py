@@ -85,6 +85,7 @@ def test_what_moved_since_is_put_where_its_row_says(house: House) -> None:
     assert again.pipeline.do(look_over).findings == ()
 
 
+@pytest.mark.campaign
 def test_a_dry_run_tells_the_same_and_changes_nothing(house: House) -> None:
     house.clean(house.arrive("one"))
     backup = made_of(house).backup
@@ -150,6 +151,7 @@ def climb(path: Path) -> None:
     sums.write_text(sums.read_text().replace(MAIN, f"../x/{MAIN}"))
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("name", "break_"),
     [(MAIN, flip), (RESTRICTED, cut), (RESTRICTED, Path.unlink), (MAIN, lead_away), (MAIN, climb)],

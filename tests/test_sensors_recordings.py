@@ -156,6 +156,7 @@ def test_a_stream_that_a_person_has_stopped_rests(
     assert look_for_live(studio, instance).run_requests
 
 
+@pytest.mark.campaign
 def test_a_session_whose_process_is_gone_goes_on_in_another_run(
     studio: Studio, instance: dg.DagsterInstance, live: Live
 ) -> None:

@@ -118,6 +118,7 @@ def test_a_key_out_of_order_is_found_by_the_next_look_through_all(
     assert len(watched.requested()) == 1
 
 
+@pytest.mark.campaign
 def test_many_keys_are_read_a_stretch_at_a_time(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:

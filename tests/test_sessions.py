@@ -125,6 +125,7 @@ def test_a_session_that_failed_in_between_leaves_no_tail_behind(studio: Studio) 
     assert not left_of(studio, first)
 
 
+@pytest.mark.campaign
 def test_each_step_may_be_made_again(studio: Studio) -> None:
     with Live(counting(GROUPS * GROUP), step=4).open() as live:
         configure(studio.home.root, live)
@@ -198,6 +199,7 @@ def segments_of(studio: Studio, key: IntakeKey) -> list[SegmentRow]:
         return segments.segments_of(connection, key)
 
 
+@pytest.mark.campaign
 def test_a_person_may_cut_and_stop(studio: Studio) -> None:
     with Live(counting(400 * GROUP), window=10).open() as live:
         configure(studio.home.root, live, groups=10_000)
@@ -235,6 +237,7 @@ def test_a_living_owner_keeps_a_session(studio: Studio) -> None:
     assert raised.value.reason is Reason.ITEM_BUSY
 
 
+@pytest.mark.campaign
 def test_a_stream_that_was_never_there_fails(studio: Studio) -> None:
     with Live(counting(GROUP), status=404).open() as live:
         configure(studio.home.root, live)
@@ -331,6 +334,7 @@ def test_a_stream_that_goes_away_for_good_lacks_nothing_after_its_end(studio: St
     assert not any(map(account.lacks, account.gaps))
 
 
+@pytest.mark.campaign
 def test_a_full_disk_interrupts_a_session_which_goes_on_when_there_is_room(
     studio: Studio,
 ) -> None:
@@ -373,6 +377,7 @@ def test_a_silent_recorder_is_stuck_and_one_whose_files_stand_still_too(studio: 
     assert why(beat_s=1, written_s=3600, opened_s=100) is None
 
 
+@pytest.mark.campaign
 def test_a_stopped_process_is_ended_and_its_session_is_not_complete(studio: Studio) -> None:
     with Live(counting(400 * GROUP), window=400, step=0, published=6).open() as live:
         configure(studio.home.root, live, groups=2)

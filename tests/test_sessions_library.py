@@ -70,6 +70,7 @@ def test_nothing_that_is_not_verified_gets_into_the_library(
     assert not (studio.home.root / "library").exists()
 
 
+@pytest.mark.campaign
 def test_the_library_keeps_as_many_as_the_stream_says(studio: Studio, finished: IntakeKey) -> None:
     with Live(counting(2 * GROUPS * GROUP), step=8).open() as live:
         configure(studio.home.root, live, profile="open", keep="{ count = 1 }")

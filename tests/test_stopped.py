@@ -76,6 +76,7 @@ def tries_of(store: Store) -> list[dict[str, Any]]:
         return fetch(connection, "SELECT outcome, reason FROM attempt ORDER BY started")
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, DagsterExecutionInterruptedError])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_that_is_stopped_is_not_tried_again_and_holds_nothing(

@@ -90,6 +90,7 @@ def test_any_name_a_disk_can_hold_comes_back(path: str) -> None:
     escape(path).encode("utf-8")
 
 
+@pytest.mark.campaign
 def test_100_000_known_files_are_read_in_less_than_a_second(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     files = [NewArrival(f"{number:064x}", str(number), 1, 1) for number in range(100_000)]

@@ -140,6 +140,7 @@ with store.write() as connection:
 """
 
 
+@pytest.mark.campaign
 def test_many_processes_make_one_store(tmp_path: Path) -> None:
     home = settings_for(tmp_path).home
     processes = [start_python(OPEN, home, number) for number in range(4)]
@@ -196,6 +197,7 @@ record_arrivals(store, IntakeKey("20260504_ABCDEFGHIJ"), "inbox", "upload", file
 """
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("point", "nth"),
     [
