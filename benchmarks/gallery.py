@@ -30,7 +30,6 @@ from benchmarks.filled_store import fill
 from benchmarks.results import write_results
 from gallery.access.keys import Keys
 from gallery.access.roles import Role
-from supervisor_assets.running.publishing import published
 from supervisor_core.home import Home
 from supervisor_core.media.info import MediaInfo
 from supervisor_core.media.kinds import Container
@@ -67,6 +66,25 @@ _MORE = (
         reason = 'TIMEOUT' WHERE hash(media) % 20 = 3""",
     "UPDATE arrival SET state = 'refused', media = NULL, reason = 'FILE_EMPTY' WHERE ordinal = 255",
 )
+# As `up` does it.
+_PUBLISHING = """
+import threading
+from supervisor_assets.running.publishing import published
+from supervisor_core.settings import Settings
+settings = Settings.load()
+with published(settings.open_home(), settings):
+    threading.Event().wait()
+"""
+_WRITING = """
+from supervisor_core.settings import Settings
+from supervisor_core.store import Store, audit
+from supervisor_core.store.audit import Deed
+settings = Settings.load()
+store = Store(settings.open_home(), settings)
+while True:
+    with store.write() as connection:
+        audit.write(connection, 'bench', [Deed('ask', 'x', {})], store.now())
+"""
 
 
 @dataclass(frozen=True)
@@ -80,18 +98,20 @@ class Row:
     kilobytes: float
 
 
-def measure(folder: Path, items: int, rounds: int, writers: int) -> tuple[list[Row], list[float]]:
+def measure(
+    folder: Path, items: int, rounds: int, writers: int, nice: int
+) -> tuple[list[Row], list[float]]:
     """Fills a store, serves it, writes to it and asks; returns also the ages of the copy (s)."""
     settings = Settings(home=folder / "home")
     home = settings.open_home()
     ids, video = _filled(home, settings, items)
     key = _key(home)
     with ExitStack() as stack:
-        stack.enter_context(published(home, settings))
+        stack.enter_context(_process(home, _PUBLISHING))
         base = stack.enter_context(_served(home))
         client = stack.enter_context(_signed_in(base, key))
         for _ in range(writers):
-            stack.enter_context(_writing(home))
+            stack.enter_context(_process(home, _WRITING, nice=nice))
         return _ask(client, home, ids, video, rounds)
 
 
@@ -188,28 +208,16 @@ def _served(home: Home) -> Iterator[str]:
 
 
 @contextmanager
-def _writing(home: Home) -> Iterator[None]:
-    """A process that writes one transaction after the other."""
-    script = (
-        "from supervisor_core.settings import Settings; from supervisor_core.store import Store,"
-        " audit; from supervisor_core.store.audit import Deed\n"
-        "settings = Settings.load(); store = Store(settings.open_home(), settings)\n"
-        "while True:\n"
-        "    with store.write() as connection:\n"
-        "        audit.write(connection, 'bench', [Deed('ask', 'x', {})], store.now())\n"
-    )
-    with _process(home, script):
-        yield
-
-
-@contextmanager
-def _process(home: Home, script: str, *words: str, keep: tuple[int, ...] = ()) -> Iterator[None]:
+def _process(
+    home: Home, script: str, *words: str, keep: tuple[int, ...] = (), nice: int = 0
+) -> Iterator[None]:
     process = subprocess.Popen(
         [sys.executable, "-c", script, *words],
         env=os.environ | {"SUPERVISOR_HOME": str(home.root)},
         cwd=Path(__file__).parents[1],
         pass_fds=keep,
     )
+    os.setpriority(os.PRIO_PROCESS, process.pid, nice)
     try:
         yield
     finally:
@@ -233,9 +241,10 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=ITEMS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--writers", type=int, default=WRITERS)
+    parser.add_argument("--nice", type=int, default=0, help="of the writers")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        rows, ages = measure(Path(name), words.items, words.rounds, words.writers)
+        rows, ages = measure(Path(name), words.items, words.rounds, words.writers, words.nice)
     table = Table(title=f"{words.items:,} items, {words.writers} writers, milliseconds")
     for title in ("request", "median", "p95", "slowest", "kB"):
         table.add_column(title, justify="left" if title == "request" else "right")

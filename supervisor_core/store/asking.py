@@ -4,7 +4,7 @@ Whoever asks - command line, API, pages - asks here: the media are chosen by the
 request is written for each intake and set of modes, which the `requests` sensor turns into a run.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -42,7 +42,7 @@ class Choice:
 def choose(
     connection: Connection,
     modes: Collection[str],
-    media: Collection[MediaKey] | None = None,
+    media: Set[MediaKey] | None = None,
     since: datetime | None = None,
     *,
     only_missing: bool = True,
@@ -88,7 +88,7 @@ def ask(
 def ask_enrichments(
     connection: Connection,
     modes: Collection[str],
-    media: Collection[MediaKey] | None,
+    media: Set[MediaKey] | None,
     who: str,
     now: datetime,
     *,

@@ -11,7 +11,7 @@ A task is queued again, and its sensor (`model_health`, `copies`, `releases`, `u
 starts it. A file waits for the first level again, and a request has its intake's run started.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,7 +56,7 @@ def find(
     connection: Connection,
     code: str = "",
     asset: Retried | None = None,
-    media: Collection[MediaKey] | None = None,
+    media: Set[MediaKey] | None = None,
 ) -> list[Letter]:
     """What ended without success: of one reason, asset and these media, or all."""
     found = [*_aside(connection, code)]

@@ -4,7 +4,7 @@ What is in a run's hands is taken out of them: the run finds that it lost the it
 that asks about it, and writes nothing.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -53,7 +53,7 @@ class Candidate:
 def candidates(
     connection: Connection,
     mode: str,
-    media: Collection[MediaKey] | None = None,
+    media: Set[MediaKey] | None = None,
     since: datetime | None = None,
     *,
     only_missing: bool,
