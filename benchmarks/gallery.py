@@ -241,7 +241,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=ITEMS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--writers", type=int, default=WRITERS)
-    parser.add_argument("--nice", type=int, default=0, help="of the writers")
+    parser.add_argument("--nice", type=int, default=Settings().runs_nice, help="of the writers")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         rows, ages = measure(Path(name), words.items, words.rounds, words.writers, words.nice)
@@ -252,9 +252,10 @@ def main() -> None:
         numbers = (row.median_ms, row.p95_ms, row.slowest_ms, row.kilobytes)
         table.add_row(row.request, *(f"{number:.1f}" for number in numbers))
     Console().print(table)
-    oldest = max(ages)
+    oldest, p95 = max(ages), statistics.quantiles(ages, n=20)[-1]
     Console().print(
-        f"Age of the copy: median {statistics.median(ages):.2f} s, oldest {oldest:.2f} s"
+        f"Age of the copy: median {statistics.median(ages):.2f} s, p95 {p95:.2f} s,"
+        f" oldest {oldest:.2f} s"
     )
     write_results("gallery", {"requests": [asdict(row) for row in rows], "oldest_copy_s": oldest})
 

@@ -12,7 +12,7 @@ from supervisor_core.keys import MediaKey
 from supervisor_core.store import Store, looks
 from supervisor_core.store.looks import Glance
 
-_EVERY_S = 0.5
+_EVERY_S = 2.0  # each time the store changes, a new copy of it is made
 _MOST = 1000
 _STOP_S = 5.0
 

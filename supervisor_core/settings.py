@@ -68,6 +68,12 @@ class Settings(
         default=2.0, gt=0, description="Time between the polite signal and the kill."
     )
 
+    runs_nice: int = Field(
+        default=10,
+        ge=0,
+        le=19,
+        description="By how much runs that `up` starts give way to the pages, as `nice` has it.",
+    )
     attempts_kept_days: float = Field(
         default=90.0, ge=0, description="Attempts and questions older than this are removed."
     )

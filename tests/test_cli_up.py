@@ -76,6 +76,10 @@ def test_it_listens_on_this_machine_only(running: Running) -> None:
     assert listening == {("127.0.0.1", running.port + above) for above in range(3)}
 
 
+def test_runs_give_way_to_the_pages(running: Running) -> None:
+    assert running.part("code_server").nice() == min(19, running.part("gallery").nice() + 10)
+
+
 def test_a_second_one_on_the_same_home_is_busy(running: Running) -> None:
     ran = run("up", "--port", free_port(), home=running.home)
     assert (ran.code, ran.err.split(":")[0]) == (6, "ALREADY_RUNNING")

@@ -89,6 +89,17 @@ def test_a_part_is_ready_when_it_says_so(part: Callable[..., Part], tmp_path: Pa
     look_until(one, lambda _: (tmp_path / "rest").exists())
 
 
+@pytest.mark.parametrize("nice", [0, 10])
+def test_a_part_and_what_it_starts_give_way(
+    part: Callable[..., Part], tmp_path: Path, nice: int
+) -> None:
+    child = "import os; open('nice', 'w').write(str(os.nice(0)))"
+    begun = f'import subprocess\ntime.sleep(0.2)\nsubprocess.run([sys.executable, "-c", "{child}"])'
+    one = part(READY + begun + "\ntime.sleep(60)", nice=nice)
+    look_until(one, lambda _: (tmp_path / "nice").exists() and (tmp_path / "nice").read_text())
+    assert int((tmp_path / "nice").read_text()) == min(19, os.nice(0) + nice)
+
+
 @pytest.mark.parametrize(
     ("code", "told"),
     [

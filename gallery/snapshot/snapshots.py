@@ -4,7 +4,6 @@ A copy is opened and its items are made in a thread, so that who asks for a page
 but in two cases: there is none yet, or the asker has just written something and wants to see it.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +22,6 @@ _STALE_S = 3.0  # who comes after a long silence waits for the present
 _FIRST_S, _NEWER_S = 10.0, 3.0  # longest waits
 _POLL_S = 0.05
 _STOP_S = 5.0
-_NICE = 10
 _REST = 2.0  # times what a copy took to make ready: so long the next one is left alone
 
 
@@ -139,9 +137,6 @@ class Snapshots:
         return found.shows_ns if found is not None and newest else copy.taken_ns
 
     def _go_on(self) -> None:
-        # Whoever asks for a page goes first; the thread alone is meant, not its process.
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         while not self._over:
             if self._old:
                 self._old = False

@@ -86,6 +86,7 @@ def _recipes(
         "webserver": [workspace, server, str(webserver), level, quieter],
     }
     held = {"webserver": (webserver,), "gallery": (pictures,)}
+    give_way = {"code_server": Settings.load().runs_nice}  # it starts the runs
     return [
         Recipe(
             name=name,
@@ -94,6 +95,7 @@ def _recipes(
             environment=_environment(home, mark, token=name == "webserver"),
             folder=home.dagster,  # where Python looks for modules, and finds none
             descriptors=held.get(name, ()),
+            nice=give_way.get(name, 0),
         )
         for name, words in arguments.items()
     ]

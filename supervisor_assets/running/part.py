@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -37,6 +38,7 @@ class Recipe:
     descriptors: tuple[int, ...] = ()
     silence_s: float = SILENCE_S
     start_s: float = START_S
+    nice: int = 0  # by how much it and all that it starts give way to us
 
 
 @dataclass
@@ -112,6 +114,9 @@ class Part:
         finally:
             os.close(told)
         self.groups.add(self._process.pid)
+        with suppress(OSError):  # it may have ended
+            ours = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, ours + recipe.nice)
         self._beats, self._ready = beats, False
         self._began_s = self._heard_s = now_s
         return None
