@@ -51,6 +51,7 @@ CHECKS = [
     "streams",
     "recordings",
     "alerts",
+    "gallery",
     "pools",
     "daemon",
 ]

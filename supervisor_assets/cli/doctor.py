@@ -12,6 +12,7 @@ import typer
 from supervisor_assets.cli import (
     doctor_alerts,
     doctor_enrichments,
+    doctor_gallery,
     doctor_home,
     doctor_keeping,
     doctor_libraries,
@@ -102,6 +103,7 @@ def _findings_at_home(
         "streams": partial(doctor_streams.configured, settings),
         "recordings": partial(doctor_streams.recordings, settings),
         "alerts": partial(doctor_alerts.alerts, settings),
+        "gallery": partial(doctor_gallery.gallery, settings),
         "pools": partial(doctor_keeping.pools, settings),
         "daemon": partial(doctor_home.daemon, settings),
     }
