@@ -1,5 +1,6 @@
 """Signing in: where it leads, what it leaves behind, and how often one may guess."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,22 @@ def test_a_wrong_key_is_said_in_words(app: Any) -> None:
         assert 'name="next" value="/viewer"' in answer.text
         assert "gk_wrong" not in answer.text
         assert browser.get("/viewer").status_code == 303
+
+
+def test_who_came_in_and_who_was_turned_away_is_in_the_log(app: Any, house: Door) -> None:
+    key = key_of(house, Role.VIEWER)
+    with Browser(app) as browser:
+        browser.sign_in("gk_wrong")
+        browser.get("/api/viewer", headers=bearer("gk_other"))
+        browser.sign_in(key)
+        browser.get("/api/viewer", headers=bearer(key))
+    text = (house.home.logs / "supervisor.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line["event"] for line in lines] == ["wrong_key", "wrong_key", "signed_in"]
+    assert {line["address"] for line in lines} == {"127.0.0.1"}
+    assert lines[-1]["who"].startswith("gallery:viewer-")
+    assert len((house.home.logs / "errors.jsonl").read_text().splitlines()) == 2
+    assert not any(secret in text for secret in (key, "gk_wrong", "gk_other"))
 
 
 def test_signing_in_begins_a_new_session(app: Any, house: Door) -> None:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gallery.access import bodies, csrf, hosts
+from gallery.access import bodies, csrf, hosts, noted
 from gallery.access.addresses import household
 from gallery.access.barred import Barred, answer, plain
 from gallery.access.keys import Key
@@ -116,6 +116,7 @@ def key_shown(entry: Entry, given: str) -> Key:
         raise Barred(429, Reason.TOO_MANY_WRONG_KEYS, headers=headers, facts={"wait_s": tried})
     key = entry.house.keys.of(given)
     if key is None:
+        noted.turned_away(entry)
         headers = {"WWW-Authenticate": "Bearer"}
         raise Barred(401, Reason.KEY_NOT_KNOWN, headers=headers)
     wrong.was_right(tried)

@@ -22,6 +22,7 @@ from gallery.access.headers import harden
 from gallery.access.keys import Keys
 from gallery.access.limits import WrongKeys
 from gallery.access.sessions import Sessions
+from supervisor_core.home import Home
 from supervisor_core.reasons import Reason
 from supervisor_core.serving import LONGEST_HEAD
 from supervisor_core.settings import Settings
@@ -37,6 +38,7 @@ _log = logging.getLogger("gallery")
 class House(Protocol):
     """What the border needs of a house."""
 
+    home: Home
     settings: Settings
     keys: Keys
     sessions: Sessions

@@ -3,8 +3,9 @@
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from gallery.access import noted
 from gallery.access.barred import Barred
-from gallery.access.guard import cookies_of, key_shown, session_of, token_of
+from gallery.access.guard import cookies_of, key_shown, person_of, session_of, token_of
 from gallery.access.middleware import Entry
 from gallery.access.places import SIGN_IN, local, sign_in_for
 from gallery.access.sessions import Session
@@ -36,6 +37,7 @@ def sign_in(request: Request) -> Response:
         return _form(request, entry, place, barred)
     response = RedirectResponse(place, 303)
     entry.house.sessions.write(response, Session.begin(key), secure=_is_secure(request))
+    noted.came_in(entry, person_of(entry, key, None).who)
     return response
 
 
