@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from html import unescape
+from math import ceil
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,6 +15,7 @@ from pipeline_parts import House as Works
 from queue_parts import Pages, Role
 
 from gallery.listing.filters import PAGE_SIZE, Wanted
+from gallery.pages import bulk
 from supervisor_core.states import Review
 from supervisor_core.store.rows import fetch
 
@@ -88,6 +90,22 @@ def test_what_is_done_to_many_is_done_to_exactly_these(
     assert {row["who"].split("-")[0] for row in decided} == {"gallery:reviewer"}
     assert "Held" in browser.get(f"/items/{held[0].id}").text
     assert ids_on(browser.get("/items?state=needs_review").text) == []
+
+
+def test_others_write_between_what_is_done_to_very_many(
+    many: tuple[Pages, list[Row], Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages, rows, browser = many
+    monkeypatch.setattr(bulk, "_AT_ONCE", 20)
+    asked = ask(browser, "tag", "all")
+    (before,) = rows_of(pages, "SELECT transactions AS n FROM ledger")
+    done = browser.send_form("/items/bulk/do", fields_of(asked.text) | {"value": "everywhere"})
+    assert done.status_code == 303
+    (after,) = rows_of(pages, "SELECT transactions AS n FROM ledger")
+    everybody = sorted(row.media for row in rows if row.media)
+    tagged = rows_of(pages, "SELECT media FROM tag WHERE name = 'everywhere' ORDER BY media")
+    assert [row["media"] for row in tagged] == everybody
+    assert after["n"] - before["n"] == ceil(len(everybody) / 20)
 
 
 def test_what_is_asked_of_many_is_asked_of_exactly_these(

@@ -24,6 +24,7 @@ from supervisor_core.store import asking, editing, reviews
 from supervisor_core.store.database import Connection
 
 MOST = 100_000
+_AT_ONCE = 10_000  # in one transaction: others are to write between two of them
 _AGAIN = "These are other items than before; look at them again."
 
 Keys = Sequence[MediaKey]
@@ -105,7 +106,10 @@ def ask(request: Request) -> Response:
 
 
 def do(request: Request) -> Response:
-    """Does it, if the items are still those that were shown."""
+    """Does it, if the items are still those that were shown.
+
+    When that breaks off, some of them are done; to do it to all once more does no harm.
+    """
     house: House = request.app.state.house
     form = request.state.form
     name, meant, value = _one(form, "action"), _meant(request), _one(form, "value")
@@ -116,8 +120,10 @@ def do(request: Request) -> Response:
         return _page(request, name, meant, _AGAIN)
     who = request.state.person.who
     try:
-        with house.writing() as connection:
-            action.do(connection, meant.media, value, who, house.store.now())
+        for start in range(0, meant.count, _AT_ONCE):
+            some = meant.media[start : start + _AT_ONCE]
+            with house.writing() as connection:
+                action.do(connection, some, value, who, house.store.now())
     except ValueError as error:
         return _page(request, name, meant, f"Wanted is {error}.")
     return then(f"/items?{meant.wanted.query}")
