@@ -33,6 +33,7 @@ from supervisor_core.store import (
     alerts,
     audit,
     breakers,
+    exports,
     pruning,
     recordings,
     segments,
@@ -180,6 +181,7 @@ def test_items_tasks_and_queues_are_told_by_state_and_age(house: House) -> None:
         house.clock.turn(100)
         enter(connection, house, f"analysis/{SECRET}", Work.QUEUED, None)
         enter(connection, house, f"{SECRET}/odd", Work.DONE, None)
+        enter(connection, house, exports.AWAY, Work.DEAD, Reason.IO_ERROR)
     house.clock.turn(50)
     found = house.values()
     assert value(found, "items", axis="arrival", state="seen") == 1
@@ -188,6 +190,7 @@ def test_items_tasks_and_queues_are_told_by_state_and_age(house: House) -> None:
     assert value(found, "items", axis="work", state="blocked") == 1
     assert value(found, "tasks", kind="copy", state="blocked") == 1
     assert value(found, "tasks", kind="other", state="done") == 1
+    assert value(found, "tasks", kind="release", state="dead") == 1
     oldest = {"queue": "copy", "state": "blocked"}
     assert value(found, "queue_oldest_seconds", **oldest) == pytest.approx(150, abs=0.1)
     oldest = {"queue": "analysis", "state": "waiting"}

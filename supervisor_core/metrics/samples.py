@@ -34,7 +34,7 @@ AXES = {
     "work": Work,
     "recording": Recording,
 }
-KINDS = ("analysis", "enrichment", "copy", "upscales")
+KINDS = ("analysis", "enrichment", "copy", "upscales", "release")
 QUEUES = ("import", "cleaning", "requests", "recordings")
 OTHER = "other"
 _TIMEOUTS = (Reason.TIMEOUT, Reason.VERIFICATION_TIMEOUT)
