@@ -54,6 +54,7 @@ def environment() -> Environment:
         "moment": moment,
         "ago": ago,
         "count": number,
+        "several": several,
     }
     made.globals["static"] = static
     return made
@@ -104,3 +105,8 @@ def ago(seconds: float | None) -> str:
 def number(value: int) -> str:
     """A number with its thousands apart."""
     return f"{value:,}".replace(",", "\u202f")
+
+
+def several(value: int, word: str) -> str:
+    """So many of what the word says, with an s where it is not one."""
+    return f"{number(value)} {word}{'' if value == 1 else 's'}"
