@@ -1,9 +1,11 @@
 """What the tests of recording sessions share: a home with one configured stream, drawn and live."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hls_server import GROUP, RATE, Live, numbers_of
 
 from supervisor_core.deadline import Worker
@@ -70,3 +72,22 @@ class Studio:
             rows = segments.segments_of(connection, key)
         paths = [self.home.absolute(row.path) for row in rows]
         return [number for path in paths for number in numbers_of(path.read_bytes())]
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    house = Studio(tmp_path)
+    yield house
+    house.worker.close()
+
+
+def whole(numbers: list[int], groups: int) -> int:
+    """How many frames there are: none is missing or doubled from the first on to the last."""
+    assert numbers == list(range(numbers[0], groups * GROUP))
+    assert numbers[0] < groups * GROUP // 2
+    return len(numbers)
+
+
+def left_of(studio: Studio, key: IntakeKey) -> list[Path]:
+    """The segments that still lie in a session's folder."""
+    return sorted((studio.home.recordings / key).glob("*.ts"))

@@ -379,8 +379,7 @@ def _decide(full: FullHouse, words: Words) -> None:
     """One item is let out, one is held, one rejected."""
     with full.house.store.write() as connection:
         now, out = full.house.store.now(), full.one["released"]
-        file = outputs.current(connection, [out])[out].sha256
-        assert file is not None
+        file = str(outputs.current(connection, [out])[out].sha256)
         looks.add(connection, [Glance(out, file, words.who, now, reviewing=True)])
         reviews.release(connection, out, file, words.who, now)
         reviews.hold(connection, [full.one["held"]], words.who, now)
