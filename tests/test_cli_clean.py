@@ -296,6 +296,7 @@ def test_what_a_killed_run_left_is_swept_by_the_next(still: Path, tmp_path: Path
     assert left_in(tmp_path) == {"out.png"}
 
 
+@pytest.mark.campaign
 def test_it_needs_no_dagster_and_minds_no_package_of_the_same_name(
     still: Path, tmp_path: Path
 ) -> None:

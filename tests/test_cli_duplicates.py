@@ -134,6 +134,7 @@ def test_what_may_no_longer_be_read_is_no_duplicate(
     assert told(capsys)["found"] == 0
 
 
+@pytest.mark.campaign
 def test_the_table_says_what_to_keep_and_why_and_the_limit_holds(
     gallery: Gallery, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +148,7 @@ def test_the_table_says_what_to_keep_and_why_and_the_limit_holds(
     assert "2 of 3 groups" in shown.err
 
 
+@pytest.mark.campaign
 def test_an_unknown_key_is_refused_and_without_groups_it_says_so(gallery: Gallery) -> None:
     with pytest.raises(Usage):
         duplicates.run("nonsense", None, as_json=True)

@@ -57,6 +57,7 @@ def test_objects_and_files_of_the_web_become_verified_like_local_ones(
     assert (again.code, told(again)) == (0, {words[0]: ("imported", None, True)})
 
 
+@pytest.mark.campaign
 def test_a_bare_key_without_a_bucket_says_what_to_set(tmp_path: Path) -> None:
     ran = run("ingest", "videos/2026/a.mp4", "--json", home=tmp_path / "home")
     (fate,) = ran.json["files"]

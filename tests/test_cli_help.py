@@ -149,6 +149,7 @@ def test_what_can_not_be_printed_is_escaped() -> None:
     assert shown(name) == "a\\udcff\\n\\x1b[31mü"
 
 
+@pytest.mark.campaign
 def test_a_reader_that_goes_away_is_no_mistake(tmp_path: Path) -> None:
     script = f"{COMMAND} doctor --json | head -c 1"
     done = subprocess.run(

@@ -103,6 +103,7 @@ def test_ingest_leaves_the_work_to_the_daemon(running: Running, tmp_path: Path) 
     assert run("status", intake, home=running.home).code == 0
 
 
+@pytest.mark.campaign
 def test_ingest_waits_when_it_is_told_to(running: Running, tmp_path: Path) -> None:
     pixels = np.full((64, 96, 3), 90, np.uint8)
     cv2.imwrite(str(tmp_path / "two.png"), pixels)

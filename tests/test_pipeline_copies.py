@@ -110,6 +110,7 @@ def test_an_object_that_is_not_this_file_is_replaced(house: House, bucket: Any) 
     assert in_bucket(bucket)[name].startswith(b"frame_level of ")
 
 
+@pytest.mark.campaign
 def test_a_large_file_goes_in_parts_by_a_child_without_credentials(
     house: House, bucket: Any, worker: Worker, parts_of_5_mb: None, tmp_path: Path
 ) -> None:

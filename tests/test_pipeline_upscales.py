@@ -175,6 +175,7 @@ def test_a_child_goes_when_its_parent_may_not_be_read_any_more(gallery: Gallery)
     assert len([path for path in gallery.home.trash.rglob("*") if path.is_file()]) == 1
 
 
+@pytest.mark.campaign
 def test_a_picture_waits_for_forge_without_using_up_tries(
     tmp_path: Path, forge: ForgeServer
 ) -> None:

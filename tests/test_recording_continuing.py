@@ -33,6 +33,7 @@ def record_and_kill(live: Live, folder: Path, media_s: float, last_s: float = 0)
     assert list(folder.glob(f"*{PART_SUFFIX}"))
 
 
+@pytest.mark.campaign
 def test_killed_twice_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     with Live(counting(60 * GROUP), step=4).open() as live:
         live.stop_at = 8

@@ -29,6 +29,7 @@ def _leaves_no_process() -> Iterator[None]:
     assert not [line for line in left if "recording.source_child" in " ".join(line)]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("changed", "liveness"),
     [
