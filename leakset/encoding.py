@@ -27,7 +27,8 @@ class Encoding:
 
 PLAIN = Encoding()
 _QUALITY = {
-    "libx264": {"crf": "12"},
+    # Else x264 decides by the machine's instruction set and by memory that nobody has written.
+    "libx264": {"crf": "12", "x264-params": "cpu-independent=1"},
     "libx265": {"crf": "12", "x265-params": "log-level=none"},
     "libvpx-vp9": {"crf": "12", "b": "0", "deadline": "realtime", "cpu-used": "6"},
 }

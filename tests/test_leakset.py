@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -229,15 +230,31 @@ def test_black_picture_is_no_cleaning(inside: Clip, tmp_path: Path) -> None:
     assert not verdict.passed
 
 
-def test_a_seed_draws_the_same_twice_and_another_seed_differs(tmp_path: Path) -> None:
-    def drawn(seed: int, folder: str) -> tuple[list[str], np.ndarray]:
-        (tmp_path / folder).mkdir()
-        case = Case("same", "tissue", SIZE, paint.panel, count=4, seed=seed)
-        clip = case.write(tmp_path / folder)
-        texts = [mark.lettering.text for mark in clip.truth.marks]
-        return texts, np.stack([p for _, p in pictures.upright(clip.path)])
+DRAWN = """
+import sys
+from pathlib import Path
+from leakset import paint
+from leakset.draw import Case
+case = Case("same", "tissue", (480, 272), paint.panel, count=4, seed=int(sys.argv[2]))
+clip = case.write(Path(sys.argv[1]))
+print([mark.lettering.text for mark in clip.truth.marks])
+"""
 
-    first, again, other = drawn(1, "a"), drawn(1, "b"), drawn(2, "c")
+
+def test_a_seed_draws_the_same_twice_and_another_seed_differs(tmp_path: Path) -> None:
+    def drawn(seed: int, memory: int) -> tuple[str, np.ndarray]:
+        """What a process draws whose fresh memory is full of this byte's complement (glibc)."""
+        folder = tmp_path / f"{seed}-{memory}"
+        folder.mkdir()
+        texts = subprocess.run(
+            [sys.executable, "-c", DRAWN, folder, str(seed)],
+            env=os.environ | {"MALLOC_PERTURB_": str(memory)},
+            check=True, capture_output=True, text=True, timeout=60,
+        ).stdout  # fmt: skip
+        (path,) = folder.glob("*.mp4")
+        return texts, np.stack([p for _, p in pictures.upright(path)])
+
+    first, again, other = drawn(1, 1), drawn(1, 254), drawn(2, 1)
     assert first[0] == again[0]
     assert np.array_equal(first[1], again[1])
     assert first[0] != other[0]

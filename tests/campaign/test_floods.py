@@ -35,6 +35,7 @@ HERE = Path(__file__).parent
 # A hundred thousand names
 
 KNOWN_FOLDERS, FOLDER_FILES, NEW_VIDEOS = 99, 1000, 1000
+LOOK_PER_WALK = 4  # 2.6 was measured: 0.83 s for a look, 0.32 s for a walk
 
 
 def fill(inbox: Inbox) -> None:
@@ -59,7 +60,7 @@ def add(path: Path, content: bytes) -> NewArrival:
     return NewArrival(key, name, status.st_size, status.st_mtime_ns)
 
 
-def test_a_hundred_thousand_names_cost_a_second_and_start_fifty_runs(
+def test_a_hundred_thousand_names_cost_little_more_than_walking_them_and_start_fifty_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SUPERVISOR_SETTLE_S", "0")
@@ -70,9 +71,10 @@ def test_a_hundred_thousand_names_cost_a_second_and_start_fifty_runs(
         while asked[-1]:
             asked.append(len(inbox.requested()))
             assert len(asked) < 2 * NEW_VIDEOS / REQUESTS
-        seconds = [seconds_of_a_look(inbox) for _ in range(5)]
+        pairs = [(seconds_of_a_look(inbox), seconds_of_a_walk(inbox)) for _ in range(5)]
     assert asked == [REQUESTS] * (NEW_VIDEOS // REQUESTS) + [0]
-    assert min(seconds) < 1.0
+    looks, walks = zip(*pairs, strict=True)
+    assert min(looks) < LOOK_PER_WALK * min(walks), pairs
     shutil.rmtree(inbox.home.inbox)
 
 
@@ -81,6 +83,15 @@ def seconds_of_a_look(inbox: Inbox) -> float:
     inbox.cursor = None
     started_s = time.process_time()
     assert not inbox.requested()
+    return time.process_time() - started_s
+
+
+def seconds_of_a_walk(inbox: Inbox) -> float:
+    """Processor seconds that Python itself needs to stat every name there."""
+    started_s = time.process_time()
+    for folder, _, names in os.walk(inbox.home.inbox):
+        for name in names:
+            os.lstat(f"{folder}/{name}")
     return time.process_time() - started_s
 
 
