@@ -40,6 +40,7 @@ class Row:
     cp_ms: float
     held_ms: float
     whole_ms: float
+    written_mb: float
     unchanged_ms: float
     counting_ms: float
     page_ms: float
@@ -56,7 +57,7 @@ def measure(folder: Path, media: int) -> Row:
     with store.write() as connection:
         fill(connection, media, store.now())
     path = store.home.store / "supervisor.duckdb"
-    cp, held, whole = _in_turns(store, path)
+    cp, held, whole, written = _in_turns(store, path)
     publisher = Publisher(store.home)
     publisher.publish()
     time.sleep(0.2)
@@ -74,6 +75,7 @@ def measure(folder: Path, media: int) -> Row:
         cp_ms=cp,
         held_ms=held,
         whole_ms=whole,
+        written_mb=written,
         unchanged_ms=unchanged_ms,
         counting_ms=counting_ms,
         page_ms=_ms(page.text),
@@ -84,7 +86,7 @@ def measure(folder: Path, media: int) -> Row:
     )
 
 
-def _in_turns(store: Store, path: Path) -> tuple[float, float, float]:
+def _in_turns(store: Store, path: Path) -> tuple[float, ...]:
     publisher, rounds = Publisher(store.home), []
     for _ in range(ROUNDS):
         _write(store)
@@ -92,10 +94,10 @@ def _in_turns(store: Store, path: Path) -> tuple[float, float, float]:
         cp_ms = _ms(lambda: subprocess.run(["cp", str(path), str(other)], check=True))  # noqa: B023
         other.unlink()
         publisher.publish()
-        if publisher.last:
-            rounds.append((cp_ms, 1000 * publisher.last.held_s, 1000 * publisher.last.seconds))
-    cp, held, whole = (statistics.median(column) for column in zip(*rounds, strict=True))
-    return cp, held, whole
+        if last := publisher.last:
+            found = (1000 * last.held_s, 1000 * last.seconds, last.written_bytes / 1e6)
+            rounds.append((cp_ms, *found))
+    return tuple(statistics.median(column) for column in zip(*rounds, strict=True))
 
 
 def _writes(store: Store) -> list[float]:

@@ -95,14 +95,14 @@ def test_a_disk_that_is_full_from_the_beginning_is_told(tmp_path: Path) -> None:
     assert said["copy"] == {"age_s": None, "reason": "DISK_FULL"}
 
 
-def test_the_longer_writers_had_to_wait_the_longer_is_the_pause(
+def test_the_more_a_copy_costs_the_longer_is_the_pause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = flown(tmp_path)
     copy = Publishing(store.home, settings_for(tmp_path))
     assert copy.publish()
     assert copy.pause_s == publishing.EVERY_S
-    monkeypatch.setattr(copy._publisher, "last", publishing.Taken(2.0, 3.0, 1))
+    monkeypatch.setattr(copy._publisher, "last", publishing.Taken(3.0, 2.0, 6.0, 1, 1))
     assert copy.pause_s == 6.0
 
 

@@ -1,15 +1,15 @@
 """The published copy: of one moment, whoever writes or dies, and it stays when all else fails."""
 
 import fcntl
-import os
 import signal
 import stat
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import duckdb
 import pytest
 from store_builders import NOON, open_store, start_python
 
@@ -17,7 +17,7 @@ from supervisor_core.home import Home
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.store import Store, publishing, requests
 from supervisor_core.store.published import PublishedStore
-from supervisor_core.store.publishing import Publisher, clone
+from supervisor_core.store.publishing import Publisher
 from supervisor_core.store.requests import Verb
 
 # Each transaction adds as many wishes to one table as deeds to the other.
@@ -233,18 +233,59 @@ def test_without_a_copy_a_reader_is_told_so_at_once(tmp_path: Path) -> None:
     assert caught.value.reason is Reason.STORE_DAMAGED
 
 
-@pytest.mark.parametrize("size", [0, 1, 1_000_001])
-@pytest.mark.parametrize("where", ["here", "elsewhere"])
-def test_a_copy_is_the_same_to_the_last_byte(tmp_path: Path, size: int, where: str) -> None:
-    """Elsewhere is another file system, to which the kernel may not copy by itself."""
-    source, folder = tmp_path / "source", tmp_path if where == "here" else Path("/dev/shm")
-    source.write_bytes(os.urandom(size))
-    target = folder / f"copy-{os.getpid()}"
-    try:
-        clone(source, target)
-        assert target.read_bytes() == source.read_bytes()
-    finally:
-        target.unlink()
+def test_a_former_copy_that_nobody_reads_becomes_the_next_one(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    publisher = Publisher(store.home)
+    written, files = [], []
+    for number in range(5):
+        ask(store, f"{number}")
+        publisher.publish()
+        written.append(publisher.last.written_bytes)
+        files.append(publisher.place.path.stat().st_ino)
+        assert subjects(publisher.place) == {f"{one}" for one in range(number + 1)}
+    whole = publisher.place.path.stat().st_size
+    assert written[0] == whole > max(written[1:])  # of a large store it is a few of hundreds
+    assert files[1:3] == files[3:]
+
+
+def test_each_reader_keeps_its_own_moment_while_many_copies_come(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    publisher, words = Publisher(store.home), "SELECT count(*) FROM request"
+    with ExitStack() as stack:
+        readers = []
+        for number in range(8):
+            ask(store, f"{number}")
+            publisher.publish()
+            reader = stack.enter_context(duckdb.connect())
+            reader.execute(f"ATTACH '{publisher.place.path}' AS store (READ_ONLY); USE store")
+            readers.append(reader)
+        counts = [reader.execute(words).fetchone()[0] for reader in readers]
+    assert counts == list(range(1, 9))
+    kept = [path for path in publisher.place.folder.iterdir() if "former" in path.name]
+    assert len(kept) == 3
+
+
+def test_a_process_trusts_no_former_copy_that_it_did_not_make(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    first = Publisher(store.home)
+    for subject in ("one", "two", "three"):
+        ask(store, subject)
+        first.publish()
+    (former,) = first.place.folder.glob("*former*")
+    torn = bytearray(former.read_bytes())  # heads and sums are there, the rest is not
+    torn[20_000:] = b"".join(
+        byte if (at - 12_288) % 262_144 < 8 else b"x"
+        for at, byte in enumerate((bytes([one]) for one in torn[20_000:]), 20_000)
+    )
+    former.write_bytes(torn)
+    first.place.path.write_bytes(torn)
+    again = Publisher(store.home)
+    for subject in ("four", "five", "six"):
+        ask(store, subject)
+        again.publish()
+        assert subject in subjects(again.place)
+    path = store.home.store / "supervisor.duckdb"
+    assert again.place.path.read_bytes() == path.read_bytes()
 
 
 def test_a_new_copy_takes_the_place_of_the_former_whatever_the_file_system_can(

@@ -15,13 +15,10 @@ from supervisor_core.settings import Settings
 from supervisor_core.store.published import Published, PublishedStore
 from supervisor_core.store.publishing import Publisher, Taken
 
-EVERY_S = 1.0
+EVERY_S = 0.5
 LATE_S = 60.0
-# Pauses in times of the seconds for which the lock was held: it is to be free nine tenths of the
-# time, but a copy is not to be older than two seconds for that, unless it takes too long itself.
-_SHARE, _LEAST_SHARE = 9, 3
-_FRESH_S = 1.5
-_WAIT_S = 1.0
+_PAUSES = 3  # times the seconds for which writers had to wait
+_WAIT_S = 4.0  # who gives up comes last again
 _STOP_S = 5.0
 
 
@@ -63,9 +60,9 @@ class Publishing:
 
     @property
     def pause_s(self) -> float:
-        """How long until the next copy: the longer writers had to wait, the longer."""
-        held_s = self.last.held_s if self.last else 0.0
-        return max(EVERY_S, min(_SHARE * held_s, max(_FRESH_S, _LEAST_SHARE * held_s)))
+        """Seconds until the next copy: the more the last one cost, the longer."""
+        last = self.last
+        return max(EVERY_S, last.prepared_s, _PAUSES * last.held_s) if last else EVERY_S
 
     def publish(self) -> Published | None:
         """Publishes once, and takes note of how it went."""

@@ -4,7 +4,12 @@ All connections to the store are short, so under the shared lock the file and it
 moment. Only the bytes are copied there; that they open, and hold every transaction that counts, is
 proven afterwards, when writers are at work again. Whatever goes wrong, the former copy stays.
 
-The copy is not synced to the disk: after a crash of the machine it is simply taken anew.
+Writers wait for the blocks that have changed, not for the whole file: a copy begins as a former one
+that nobody reads any more, or as a copy of the copy. While it is changed it has a name by which
+nobody takes it for whole.
+
+The copy is not synced to the disk: after a crash of the machine it is simply taken anew. So each
+process begins with a whole copy and trusts none that it finds.
 """
 
 import ctypes
@@ -15,17 +20,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from supervisor_core.home import Home
 from supervisor_core.reasons import Failed, Reason
+from supervisor_core.store.blocks import renew, unread
 from supervisor_core.store.database import Database, told
 from supervisor_core.store.instance import BESIDE, Plain, attached
 from supervisor_core.store.lock import FairLock
 from supervisor_core.store.published import Published, PublishedStore
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-_UNABLE = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM)
-_CHUNK = 64 * 1024**2
+# While pages are served from one and another is being opened for them, a third is free.
+_FORMER = tuple(f"published.former-{number}" for number in (1, 2, 3))
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 # A file system tells times in steps of some milliseconds: of two changes within one, the second
 # would not be seen. What changed that lately is copied once more.
@@ -36,11 +43,23 @@ Marks = tuple[tuple[int, int, int] | None, ...]
 
 @dataclass(frozen=True)
 class Taken:
-    """The last copy: how long writers had to wait for it, and how long all of it took."""
+    """The last copy: the seconds before writers had to wait, those for which they had to, all."""
 
+    prepared_s: float
     held_s: float
     seconds: float
+    written_bytes: int
     transactions: int
+
+
+class _Still(NamedTuple):
+    """What was there under the lock: the moment, what was copied, and how much had to be in it."""
+
+    taken_ns: int
+    held_s: float
+    written_bytes: int
+    marks: Marks
+    counted: int
 
 
 class Publisher:
@@ -52,6 +71,7 @@ class Publisher:
         self._reserve_bytes = reserve_bytes
         self._database = Database("main", home.store / "supervisor.duckdb", Plain(), wait_s)
         self._copied: Marks | None = None
+        self._begun = False
 
     def publish(self) -> Published:
         """Takes a copy unless nothing has changed since the last one; returns what there is.
@@ -59,52 +79,89 @@ class Publisher:
         Raises `Failed`: NO_STORE, STORE_BUSY when the lock is not ours in time, DISK_FULL,
         IO_ERROR, STORE_DAMAGED.
         """
-        with _disk():
-            self.place.folder.mkdir(mode=0o700, exist_ok=True)
-            lock = FairLock(self.place.folder, "publishing")
-            with lock.hold(shared=False, wait_s=self._database.wait_s):
-                now_ns = time.time_ns()
-                if not self.place.path.exists() or _marks(self._database.path) != self._copied:
-                    now_ns = self._copy()
-                _touch(self.place.seen, now_ns)
+        try:
+            with _disk():
+                self._publish()
+        except Failed as failed:
+            # A disk that came back may have lost what it had not written yet.
+            self._begun = self._begun and failed.reason is Reason.STORE_BUSY
+            raise
         found = self.place.look()
         if found is None:
             raise Failed(Reason.NOT_PUBLISHED)
         return found
 
+    def _publish(self) -> None:
+        self.place.folder.mkdir(mode=0o700, exist_ok=True)
+        lock = FairLock(self.place.folder, "publishing")
+        with lock.hold(shared=False, wait_s=self._database.wait_s):
+            now_ns = time.time_ns()
+            if not self.place.path.exists() or _marks(self._database.path) != self._copied:
+                now_ns = self._copy()
+            _touch(self.place.seen, now_ns)
+
     def _copy(self) -> int:
         """Takes a copy; returns its moment."""
         began_s = time.monotonic()
         part = self.place.folder / "published.part"
+        _sweep(part)
         try:
-            taken_ns, held_s, marks, counted = self._take(part)
+            self._prepare(part)
+            prepared_s = time.monotonic() - began_s
+            still = self._take(part)
             transactions = _opened(part)
-            if transactions < counted:
-                raise Failed(Reason.STORE_DAMAGED, transactions=transactions, counted=counted)
-            os.utime(part, ns=(taken_ns, taken_ns))
+            if transactions < still.counted:
+                raise Failed(Reason.STORE_DAMAGED, transactions=transactions, counted=still.counted)
+            os.utime(part, ns=(still.taken_ns, still.taken_ns))
             put(part, self.place.path)
+            self._keep(part)
         finally:
             _sweep(part)
-        settled = all(mark is None or mark[0] < taken_ns - _SETTLED_NS for mark in marks)
-        self._copied = marks if settled else None
-        self.last = Taken(held_s, time.monotonic() - began_s, transactions)
-        return taken_ns
+        newest_ns = max(mark[0] for mark in still.marks if mark is not None)
+        self._copied = still.marks if newest_ns < still.taken_ns - _SETTLED_NS else None
+        seconds = time.monotonic() - began_s
+        self.last = Taken(prepared_s, still.held_s, seconds, still.written_bytes, transactions)
+        return still.taken_ns
 
-    def _take(self, part: Path) -> tuple[int, float, Marks, int]:
-        """Copies under the lock; returns the moment, the seconds, what was copied, what counts."""
-        _sweep(part)
+    def _take(self, part: Path) -> _Still:
+        """Copies under the lock."""
         with self._database.still():
             began_s, taken_ns = time.monotonic(), time.time_ns()
             marks = _marks(self._database.path)
-            self._require_space(marks)
-            for suffix, mark in zip(BESIDE, marks, strict=True):
-                if mark is not None:
-                    clone(Path(f"{self._database.path}{suffix}"), Path(f"{part}{suffix}"))
+            there = part.stat().st_size if part.exists() else 0
+            self._require_space(sum(mark[1] for mark in marks if mark is not None) - there)
+            written = sum(
+                renew(Path(f"{self._database.path}{suffix}"), Path(f"{part}{suffix}"))
+                for suffix, mark in zip(BESIDE, marks, strict=True)
+                if mark is not None
+            )
             counted = self._database.ledger.counted()
-            return taken_ns, time.monotonic() - began_s, marks, counted
+            return _Still(taken_ns, time.monotonic() - began_s, written, marks, counted)
 
-    def _require_space(self, marks: Marks) -> None:
-        needed = sum(mark[1] for mark in marks if mark is not None)
+    def _prepare(self, part: Path) -> None:
+        """Begins with a former copy that nobody reads, or a copy of the one that is shown."""
+        former = self._former()
+        if not self._begun:
+            for path in former:
+                path.unlink()
+        elif free := next(filter(unread, former), None):
+            free.rename(part)
+        elif self.place.path.exists():
+            self._require_space(self.place.path.stat().st_size)
+            renew(self.place.path, part)
+
+    def _keep(self, former: Path) -> None:
+        """Keeps the copy that was replaced, unless there are enough, or it is not ours."""
+        kept = {path.name for path in self._former()}
+        free = [name for name in _FORMER if name not in kept]
+        if self._begun and free and former.exists():
+            former.rename(self.place.folder / free[0])
+        self._begun = True
+
+    def _former(self) -> list[Path]:
+        return [path for name in _FORMER if (path := self.place.folder / name).exists()]
+
+    def _require_space(self, needed: int) -> None:
         space = os.statvfs(self.place.folder)
         if space.f_bavail * space.f_frsize < needed + self._reserve_bytes:
             raise Failed(Reason.DISK_FULL, needed_bytes=needed)
@@ -123,37 +180,6 @@ def put(part: Path, path: Path) -> None:
         _AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE
     ):
         part.replace(path)
-
-
-def clone(source: Path, target: Path) -> None:
-    """Copies a file inside the kernel; file systems that can let both share what is the same."""
-    mode = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    with source.open("rb", buffering=0) as given:
-        taken = os.open(target, mode, 0o600)
-        try:
-            _pour(given.fileno(), taken)
-        finally:
-            os.close(taken)
-
-
-def _pour(given: int, taken: int) -> None:
-    pour = _in_kernel
-    while True:
-        try:
-            if not pour(given, taken):
-                return
-        except OSError as error:
-            if pour is not _in_kernel or error.errno not in _UNABLE:
-                raise
-            pour = _by_hand  # both go on where they are
-
-
-def _in_kernel(given: int, taken: int) -> int:
-    return os.copy_file_range(given, taken, _CHUNK)
-
-
-def _by_hand(given: int, taken: int) -> int:
-    return os.sendfile(taken, given, None, _CHUNK)
 
 
 def _opened(part: Path) -> int:
