@@ -40,7 +40,7 @@ from supervisor_core.store.published import PublishedStore
 
 ITEMS = 100_000
 WRITERS = 4
-ROUNDS = 100
+ROUNDS = 300
 VIDEO_BYTES = 64 * 1024**2
 _READY_S = 60.0
 # What people and models have said of the items, and what became of them: as in a house in use.
@@ -168,8 +168,8 @@ def _filled(home: Home, settings: Settings, items: int) -> tuple[list[str], str]
         for sql in _MORE:
             connection.execute(sql)
         rows = connection.execute(
-            "SELECT media[:16], sha256 FROM output JOIN media USING (media)"
-            " WHERE cleaning = 'frame_level' ORDER BY media LIMIT 2000"
+            "SELECT media[:16], sha256 FROM output JOIN media USING (media) SEMI JOIN arrival"
+            " USING (media) WHERE cleaning = 'frame_level' ORDER BY media LIMIT 2000"
         ).fetchall()
         video = rows[0][1]
         path = places.cleaned(home, video, "mp4")

@@ -49,7 +49,6 @@ _PLACES = """
     SELECT intake, ordinal, state, reason, first_seen FROM arrival WHERE media = ?
     ORDER BY first_seen, intake, ordinal
 """
-_COLLECTIONS = "SELECT DISTINCT collection FROM collection_member WHERE media = ? ORDER BY 1"
 _LIKE_MOST = 12
 
 
@@ -130,7 +129,7 @@ def _of_media(connection: Connection, item: Row, key: MediaKey, now: datetime) -
         media=media_table.load(connection, [key]).get(key),
         output=output,
         words=_words(connection, item, key, has) if shown else Words(),
-        collections=[row[0] for row in connection.execute(_COLLECTIONS, [key]).fetchall()],
+        collections=sorted(item["collections"]),
         variants=_variants(connection, item, key),
         alike=_alike(connection, item, key) if shown and item["alike"] == "yes" else (),
         integrity=_integrity(connection, item, key) if "integrity" in has else None,
@@ -159,8 +158,8 @@ def _words(connection: Connection, item: Row, key: MediaKey, has: Collection[str
     prompt = prompts.of(connection, [key]).get(key) if "prompt" in has else None
     return Words(
         enriched=known[0] if known else None,
-        tags=tags.of(connection, [key]).get(key, []),
-        rating=tags.ratings_of(connection, [key]).get(key),
+        tags=tags.of(connection, [key]).get(key, []) if "tag" in has else (),
+        rating=tags.ratings_of(connection, [key]).get(key) if "rating" in has else None,
         prompt=prompt,
         former=prompts.history(connection, key) if prompt else (),
         said=list(_said(connection, item, key)) if "analysis" in has else (),

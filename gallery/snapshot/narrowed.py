@@ -21,7 +21,6 @@ _KEYS = (
     ("field", "media"),
     ("tag", "media"),
     ("rating", "media"),
-    ("collection_member", "media"),
     ("prompt", "media"),
     ("prompt_history", "media"),
     ("exif", "media"),
@@ -63,11 +62,12 @@ def narrow(connection: Connection, media: str) -> Collection[str]:
     )
     for of, number in rows.fetchall():
         found.setdefault(_TABLES[of], set()).add(number)
-    connection.execute("USE memory.one")
-    connection.execute("BEGIN")  # one for all that follows, instead of one for each question
-    for table, numbers in found.items():
-        source = f"FROM store.main.{table} WHERE {_are(sorted(numbers))}"
-        connection.execute(f"CREATE TEMP VIEW {table} AS {source}")
+    views = (
+        f"CREATE TEMP VIEW {table} AS FROM store.main.{table} WHERE {_are(sorted(numbers))}"
+        for table, numbers in found.items()
+    )
+    # One transaction for all that follows, instead of one for each question.
+    connection.execute("; ".join(["USE memory.one", "BEGIN", *views]))
     return found.keys()
 
 

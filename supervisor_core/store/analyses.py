@@ -8,7 +8,7 @@ from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.reasons import Reason
 from supervisor_core.states import Work
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import ROWS, fetch, given, insert, keys, reason_of
+from supervisor_core.store.rows import ROWS, fetch, fetch_about, given, insert, keys, reason_of
 
 _ANALYSIS = {
     "key": "VARCHAR",
@@ -107,8 +107,8 @@ def ask(connection: Connection, questions: Sequence[Question]) -> None:
 
 def current(connection: Connection, profile: str, media: Iterable[str]) -> dict[MediaKey, Analysis]:
     """The current result of each of these media under a profile."""
-    sql = f"SELECT analysis.* FROM analysis JOIN {ROWS} USING (media) WHERE current AND profile = ?"  # noqa: S608
-    found = map(_analysis, fetch(connection, sql, [*keys("media", media), profile]))
+    rows = fetch_about(connection, "analysis", media, "AND current AND profile = ?", [profile])
+    found = map(_analysis, rows)
     return {one.media: one for one in found}
 
 

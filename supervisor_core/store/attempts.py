@@ -10,7 +10,7 @@ from supervisor_core.journal import note
 from supervisor_core.keys import media_id
 from supervisor_core.reasons import Reason
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import ROWS, fetch, given, insert, keys, reason_of
+from supervisor_core.store.rows import ROWS, fetch, fetch_about, given, insert, keys, reason_of
 
 _SHAPE = {
     "id": "VARCHAR",
@@ -225,8 +225,8 @@ def undrawn(connection: Connection, media: Iterable[str]) -> set[str]:
 
 def of_media(connection: Connection, media: Iterable[str]) -> list[Attempt]:
     """All attempts at these media, oldest first."""
-    sql = f"SELECT attempt.* FROM attempt JOIN {ROWS} USING (media) ORDER BY started, id"  # noqa: S608
-    return [_attempt(row) for row in fetch(connection, sql, keys("media", media))]
+    rows = fetch_about(connection, "attempt", media, "ORDER BY started, id")
+    return [_attempt(row) for row in rows]
 
 
 def unfinished(connection: Connection) -> list[Attempt]:

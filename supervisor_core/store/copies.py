@@ -8,7 +8,7 @@ from supervisor_core.keys import IntakeKey, MediaKey
 from supervisor_core.reasons import Reason
 from supervisor_core.states import Work
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import ROWS, fetch, given, keys, reason_of
+from supervisor_core.store.rows import ROWS, fetch, fetch_about, given, reason_of
 
 _SHAPE = {
     "media": "VARCHAR",
@@ -66,9 +66,8 @@ def save(connection: Connection, copies: Iterable[Copy]) -> None:
 
 def load(connection: Connection, bucket: str, media: Iterable[str]) -> list[Copy]:
     """What is known to lie in a bucket of these media, former files too."""
-    sql = f"SELECT bucket_copy.* FROM bucket_copy JOIN {ROWS} USING (media)"  # noqa: S608
-    where = " WHERE bucket = ? AND gone IS NULL ORDER BY created, key"
-    return [_copy(row) for row in fetch(connection, sql + where, [*keys("media", media), bucket])]
+    more = "AND bucket = ? AND gone IS NULL ORDER BY created, key"
+    return [_copy(row) for row in fetch_about(connection, "bucket_copy", media, more, [bucket])]
 
 
 _FORMER = """

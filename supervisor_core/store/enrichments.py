@@ -12,7 +12,7 @@ from supervisor_core.keys import MediaKey
 from supervisor_core.reasons import Reason
 from supervisor_core.states import Work
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import ROWS, fetch, given, insert, keys, reason_of
+from supervisor_core.store.rows import ROWS, fetch_about, given, insert, keys, reason_of
 
 _SHAPE = {
     "key": "VARCHAR",
@@ -135,8 +135,7 @@ def current(
 ) -> dict[tuple[MediaKey, str], Enrichment]:
     """The results that count of these media, by media and mode; of all modes when none is named."""
     wanted = set(modes)
-    sql = f"SELECT enrichment.* FROM enrichment JOIN {ROWS} USING (media) WHERE current"  # noqa: S608
-    found = map(_enrichment, fetch(connection, sql, keys("media", media)))
+    found = map(_enrichment, fetch_about(connection, "enrichment", media, "AND current"))
     return {(one.media, one.mode): one for one in found if not wanted or one.mode in wanted}
 
 

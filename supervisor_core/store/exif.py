@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from supervisor_core.keys import MediaKey
 from supervisor_core.libraries.visit import Exif
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import ROWS, fetch, given, keys
+from supervisor_core.store.rows import ROWS, fetch_about, given, keys
 
 _SHAPE = {
     "media": "VARCHAR",
@@ -29,8 +29,7 @@ def put(connection: Connection, found: Mapping[MediaKey, Exif]) -> None:
 
 def of(connection: Connection, media: Iterable[str]) -> dict[MediaKey, Exif]:
     """What these pictures say, where they say something."""
-    sql = f"SELECT exif.* FROM exif JOIN {ROWS} USING (media)"  # noqa: S608
-    rows = fetch(connection, sql, keys("media", media))
+    rows = fetch_about(connection, "exif", media)
     return {MediaKey(str(row.pop("media"))): Exif(**row) for row in rows}  # type: ignore[arg-type]
 
 

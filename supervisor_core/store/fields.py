@@ -10,7 +10,7 @@ from supervisor_core.keys import MediaKey
 from supervisor_core.store import audit
 from supervisor_core.store.audit import Deed
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import ROWS, fetch, given, keys
+from supervisor_core.store.rows import ROWS, fetch_about, given, keys
 
 HUMAN = "human"
 _AUDITED_CHARS = 2000
@@ -40,9 +40,8 @@ class Field:
 
 def of(connection: Connection, media: Iterable[str]) -> dict[MediaKey, dict[str, Field]]:
     """The fields of these media by name; media without any are left out."""
-    sql = f"SELECT field.* FROM field JOIN {ROWS} USING (media) ORDER BY media, name"  # noqa: S608
     found: dict[MediaKey, dict[str, Field]] = {}
-    for row in fetch(connection, sql, keys("media", media)):
+    for row in fetch_about(connection, "field", media, "ORDER BY media, name"):
         one = Field(**{**row, "value": json.loads(str(row["value"]))})
         found.setdefault(one.media, {})[one.name] = one
     return found

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import ROWS, fetch, insert, keys
+from supervisor_core.store.rows import ROWS, fetch_about, insert, keys
 
 _IDENTIFIER = {
     "media": "VARCHAR",
@@ -54,9 +54,8 @@ def replace_tags(connection: Connection, tags: Mapping[str, Mapping[str, str]]) 
 
 def of_media(connection: Connection, media: Iterable[str]) -> list[Identifier]:
     """What was read from these media, by time."""
-    sql = f"""SELECT identifier.* FROM identifier JOIN {ROWS} USING (media)
-        ORDER BY media, first_s, y, x"""  # noqa: S608
-    return [Identifier(**row) for row in fetch(connection, sql, keys("media", media))]  # type: ignore[arg-type]
+    rows = fetch_about(connection, "identifier", media, "ORDER BY media, first_s, y, x")
+    return [Identifier(**row) for row in rows]  # type: ignore[arg-type]
 
 
 def tags_of(connection: Connection, media: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from supervisor_core.keys import MediaKey
 from supervisor_core.reasons import Reason
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import ROWS, fetch, given, keys, reason_of
+from supervisor_core.store.rows import ROWS, fetch, fetch_about, given, keys, reason_of
 
 VERSION = "1"
 _SHAPE = {
@@ -58,8 +58,8 @@ def put(connection: Connection, rows: Iterable[Integrity]) -> None:
 
 def of(connection: Connection, media: Iterable[str]) -> dict[MediaKey, Integrity]:
     """What was last found of each of these media."""
-    sql = f"SELECT integrity.* FROM integrity JOIN {ROWS} USING (media)"  # noqa: S608
-    return {one.media: one for one in map(_integrity, fetch(connection, sql, keys("media", media)))}
+    found = map(_integrity, fetch_about(connection, "integrity", media))
+    return {one.media: one for one in found}
 
 
 def outdate(connection: Connection, media: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from supervisor_core.reasons import Failed, Reason
 from supervisor_core.states import Cleaning, Review, Verification, check_step
 from supervisor_core.store import decisions
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import ROWS, fetch, given, insert, keys, reason_of
+from supervisor_core.store.rows import ROWS, fetch, fetch_about, given, insert, keys, reason_of
 
 _STATE = {
     "media": "VARCHAR",
@@ -118,9 +118,7 @@ def add(connection: Connection, new: Sequence[Media], now: datetime) -> None:
 
 def load(connection: Connection, media: Iterable[str]) -> dict[MediaKey, Media]:
     """The media with these keys, where they are known."""
-    sql = f"SELECT media.* FROM media JOIN {ROWS} USING (media)"  # noqa: S608
-    rows = fetch(connection, sql, keys("media", media))
-    return {found.media: found for found in map(_media, rows)}
+    return {found.media: found for found in map(_media, fetch_about(connection, "media", media))}
 
 
 def of_intake(connection: Connection, intake: str) -> list[Media]:

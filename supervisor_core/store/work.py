@@ -13,7 +13,7 @@ from supervisor_core.reasons import Failed, Reason
 from supervisor_core.states import Work, check_step
 from supervisor_core.store.database import Connection
 from supervisor_core.store.owners import is_gone
-from supervisor_core.store.rows import ROWS, fetch, given, keys, reason_of
+from supervisor_core.store.rows import ROWS, fetch, fetch_about, given, keys, reason_of
 
 _SHAPE = {
     "media": "VARCHAR",
@@ -113,15 +113,13 @@ def is_held(owner: str | None, until: datetime | None, now: datetime) -> bool:
 
 def load(connection: Connection, task: str, media: Iterable[str]) -> dict[MediaKey, Task]:
     """The task of each of these media that has one."""
-    sql = f"SELECT work.* FROM work JOIN {ROWS} USING (media) WHERE task = ?"  # noqa: S608
-    found = map(_task, fetch(connection, sql, [*keys("media", media), task]))
+    found = map(_task, fetch_about(connection, "work", media, "AND task = ?", [task]))
     return {one.media: one for one in found}
 
 
 def load_all(connection: Connection, media: Iterable[str]) -> dict[tuple[str, MediaKey], Task]:
     """Every task of these media."""
-    sql = f"SELECT work.* FROM work JOIN {ROWS} USING (media)"  # noqa: S608
-    found = map(_task, fetch(connection, sql, keys("media", media)))
+    found = map(_task, fetch_about(connection, "work", media))
     return {(one.task, one.media): one for one in found}
 
 
