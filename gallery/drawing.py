@@ -1,8 +1,8 @@
 """Single frames of media for the pages: drawn in one warm child that ends at its limit.
 
-    with house.drawer ... frame(path, at_s=12.5, longest_side=960)      what a person may see
-                          frame(path, ..., secret=True)                 a raw file: never kept
-                          pair(raw, cleaned, at_s=12.5, longest_side=960)
+    drawer.shown(readable, at_s=12.5, longest_side=960)          what a person may see
+    drawer.frame(raw, index=0, longest_side=960, secret=True)    a raw file: never kept
+    drawer.pair(raw, cleaned, at_s=12.5, longest_side=960)       both, of the same moment
 
 What is drawn comes back over the child's pipe and is never written, so that whatever dies leaves
 no picture behind. Raw files may be links: hand in `pipeline.places.raw_source(home, media)`.

@@ -99,13 +99,11 @@ def frame(request: Request) -> Response:
     house: House = request.app.state.house
     with house.snapshots.recent() as connection:
         item = reading.find(connection, request.path_params["item"])
-    if item is None:
+    readable = reading.readable(item) if item is not None else None
+    if readable is None:
         raise Refusal(404)
-    path = _file(house, item)
     at_s, index = moment_of(request)
-    content = house.drawer.frame(
-        path, at_s=at_s, index=index, longest_side=_FRAME_SIDE, sha256=str(item["file"])
-    )
+    content = house.drawer.shown(readable, at_s=at_s, index=index, longest_side=_FRAME_SIDE)
     return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private"})
 
 
