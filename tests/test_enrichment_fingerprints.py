@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from picture_builders import cropped, painted, recompressed, scaled, signed
 
-from supervisor_core.enrichment.duplicates import Likeness, Member, exact_groups, near_groups
+from supervisor_core.enrichment.duplicates import Member, near_groups
 from supervisor_core.enrichment.near import (
     NEAR_MAX,
     HashIndex,
@@ -122,13 +122,6 @@ def test_distances_are_counted_right_up_to_the_farthest() -> None:
     expected = [distance(one, other) for other in others]
     assert expected[:2] == [0, 256]
     assert distances(columns, one).tolist() == expected
-
-
-def test_files_with_equal_bytes_are_one_group() -> None:
-    groups = exact_groups({"a": "1", "b": "2", "c": "1", "d": "3"})
-    assert [(group.likeness, [one.key for one in group.members]) for group in groups] == [
-        (Likeness.EXACT, ["a", "c"])
-    ]
 
 
 def test_a_long_row_of_small_changes_is_not_one_group() -> None:

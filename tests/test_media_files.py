@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from supervisor_core.faults import VARIABLE
 from supervisor_core.media import taking
-from supervisor_core.media.files import open_regular, publish, require_free, sweep_parts
+from supervisor_core.media.files import open_regular, publish, require_free
 from supervisor_core.media.hashing import sha256_of
 from supervisor_core.media.taking import take
 from supervisor_core.reasons import Failed, Reason
@@ -252,20 +252,6 @@ def test_publishing_replaces_and_crosses_disks(tmp_path: Path, other_disk: Path)
     assert publish(part, final).read_bytes() == b"new"
     assert not part.exists()
     assert not list(tmp_path.glob("*.part"))
-
-
-def test_leftovers_are_swept_and_nothing_else(tmp_path: Path) -> None:
-    old, new = drop(tmp_path / "a" / "b" / "old.mp4.part"), drop(tmp_path / "new.part")
-    kept = drop(tmp_path / "a" / "whole.mp4")
-    outside = drop(tmp_path / "outside" / "x.part")
-    (tmp_path / "a" / "link").symlink_to(outside.parent)
-    os.utime(old, (1, 1))
-    assert sweep_parts(tmp_path / "a", older_than_s=60) == 1
-    assert not old.exists()
-    assert sweep_parts(tmp_path, older_than_s=3600) == 0
-    assert sweep_parts(tmp_path) == 2
-    assert kept.exists()
-    assert not new.exists()
 
 
 def test_a_full_disk_is_seen_before_it_is_full(tmp_path: Path) -> None:

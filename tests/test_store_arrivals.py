@@ -21,7 +21,6 @@ from supervisor_core.store.arrivals import (
     arrivals_of,
     find_intake,
     known_arrivals,
-    known_fingerprints,
     record_arrivals,
     record_intakes,
 )
@@ -69,7 +68,7 @@ def test_several_intakes_are_recorded_at_once(tmp_path: Path) -> None:
     assert record_intakes(store, []) == frozenset()
     with store.read() as connection:
         found = find_intake(connection, key_of(B, C))
-        assert known_fingerprints(connection) == {A.fingerprint, B.fingerprint, C.fingerprint}
+        assert set(known_arrivals(connection)) == {A.fingerprint, B.fingerprint, C.fingerprint}
     assert (found.profile, found.kind, found.source) == ("archive", "stills", "inbox")
     assert found.first_seen.replace(microsecond=0) == NOON
 

@@ -12,7 +12,7 @@ from store_builders import NOON, key_of, media, open_store, seen, settings_for, 
 from supervisor_core.reasons import Failed, Reason
 from supervisor_core.store import Connection, Store, identifiers
 from supervisor_core.store import media as media_table
-from supervisor_core.store.arrivals import arrivals_of, known_fingerprints, record_arrivals
+from supervisor_core.store.arrivals import arrivals_of, known_arrivals, record_arrivals
 from supervisor_core.store.identifiers import Identifier
 
 CANARY = "Zaphod Kanarienvogel"
@@ -221,7 +221,7 @@ def test_a_kill_while_recording_leaves_no_file_without_its_name(
     assert second.returncode == 0
     store = open_store(tmp_path)
     with store.read() as connection:
-        assert known_fingerprints(connection) == {"one", "two"}
+        assert set(known_arrivals(connection)) == {"one", "two"}
         assert len(arrivals_of(connection, "20260504_ABCDEFGHIJ")) == 2
     with store.restricted() as connection:
         names = connection.execute("SELECT * FROM arrival_name ORDER BY 1").fetchall()

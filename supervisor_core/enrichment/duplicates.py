@@ -1,22 +1,14 @@
-"""Groups of pictures that are the same, or look the same. They are suggested, never merged."""
+"""Groups of pictures that look the same. They are suggested, never merged."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 from supervisor_core.enrichment.near import Near
 
 
-class Likeness(StrEnum):
-    """What the members of a group have in common."""
-
-    EXACT = "exact"
-    NEAR = "near"
-
-
 @dataclass(frozen=True)
 class Member:
-    """One of a group, and how many bits it differs from the first member (0 when exact).
+    """One of a group, and how many bits it differs from the first member.
 
     `mirrored` tells whether it looks like the first in a mirror.
     """
@@ -28,18 +20,9 @@ class Member:
 
 @dataclass(frozen=True)
 class Group:
-    """Two or more files; the first member is the one that the others are compared with."""
+    """Two or more pictures; the first is the one that the others are compared with."""
 
-    likeness: Likeness
     members: tuple[Member, ...]
-
-
-def exact_groups(sha256_by_key: Mapping[str, str]) -> list[Group]:
-    """Files whose bytes are equal, in the order of the mapping."""
-    by_hash: dict[str, list[Member]] = {}
-    for key, sha256 in sha256_by_key.items():
-        by_hash.setdefault(sha256, []).append(Member(key))
-    return [Group(Likeness.EXACT, tuple(one)) for one in by_hash.values() if len(one) > 1]
 
 
 def near_groups(pairs: Iterable[tuple[str, Near]], order: Iterable[str]) -> list[Group]:
@@ -68,4 +51,4 @@ def _stars(neighbours: dict[str, dict[str, Near]], order: Iterable[str]) -> Iter
         taken.update((first, *(near.key for near in free)))
         free.sort(key=lambda near: (near.distance, near.key))
         others = (Member(near.key, near.distance, near.mirrored) for near in free)
-        yield Group(Likeness.NEAR, (Member(first), *others))
+        yield Group((Member(first), *others))

@@ -8,9 +8,8 @@ import errno
 import os
 import shutil
 import stat
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from supervisor_core.faults import fault
@@ -99,16 +98,3 @@ def require_free(folder: Path, size_bytes: int, reserve_bytes: int = RESERVE_BYT
     free_bytes = space.f_bavail * space.f_frsize
     if free_bytes < size_bytes + reserve_bytes:
         raise Failed(Reason.DISK_FULL, needed_bytes=size_bytes, free_bytes=free_bytes)
-
-
-def sweep_parts(folder: Path, older_than_s: float = 0) -> int:
-    """Removes the `*.part` leftovers below a folder and returns how many; links aren't followed."""
-    newest_s = time.time() - older_than_s
-    swept = 0
-    for place, _, names in os.walk(folder):
-        for path in (Path(place, name) for name in names if name.endswith(PART_SUFFIX)):
-            with suppress(FileNotFoundError):
-                if path.lstat().st_mtime <= newest_s:
-                    path.unlink()
-                    swept += 1
-    return swept

@@ -84,11 +84,6 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _DICOM_REPRESENTATIONS = frozenset((b"UL", b"OB", b"UI", b"CS", b"DA", b"TM", b"SH", b"LO", b"DT"))
 
 
-def sniff(path: Path, name: str | None = None) -> Kind:
-    """Tells the kind of a file from its content; see `identify` for the errors."""
-    return identify(path, name).kind
-
-
 def identify(path: Path, name: str | None = None) -> Container:
     """Tells the format of a file from its first 4 KB.
 

@@ -4,7 +4,7 @@ Nothing is merged. No model is asked: vectors are those that `embed` has made, a
 those of near pairs that were found before.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -161,12 +161,3 @@ def _same_kind(vectors: Iterable[Vector]) -> list[list[Vector]]:
     for one in vectors:
         groups.setdefault((one.model, one.model_digest, one.dimensions), []).append(one)
     return list(groups.values())
-
-
-def pairs_of(found: Mapping[MediaKey, Hints]) -> dict[MediaKey, set[MediaKey]]:
-    """For each media that was found, those that found it."""
-    named: dict[MediaKey, set[MediaKey]] = {}
-    for media, hints in found.items():
-        for hint in hints.found:
-            named.setdefault(hint.media, set()).add(media)
-    return named

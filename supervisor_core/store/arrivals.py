@@ -66,12 +66,6 @@ class Arrival:
     mtime_ns: int
 
 
-def known_fingerprints(connection: Connection) -> set[Fingerprint]:
-    """Every fingerprint that was ever recorded; 100,000 of them take about 0.1 s."""
-    found = connection.execute("SELECT fingerprint FROM arrival").fetchnumpy()
-    return set(found["fingerprint"].tolist())
-
-
 def known_among(connection: Connection, fingerprints: Iterable[str]) -> set[Fingerprint]:
     """Which of these fingerprints were ever recorded."""
     return set(_holders(connection, fingerprints))
