@@ -248,6 +248,23 @@ def test_a_former_copy_that_nobody_reads_becomes_the_next_one(tmp_path: Path) ->
     assert files[1:3] == files[3:]
 
 
+def test_after_trouble_with_the_disk_no_copy_is_trusted(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    publisher, path = Publisher(store.home), store.home.store / "supervisor.duckdb"
+    for subject in ("one", "two", "three"):
+        ask(store, subject)
+        publisher.publish()
+    assert publisher.last.written_bytes < path.stat().st_size
+    away = path.rename(tmp_path / "away")
+    assert reason_of(publisher) is Reason.NO_STORE
+    away.rename(path)
+    ask(store, "four")
+    publisher.publish()
+    assert publisher.last.written_bytes == path.stat().st_size
+    assert list(publisher.place.folder.glob("*former*")) == []
+    assert "four" in subjects(publisher.place)
+
+
 def test_each_reader_keeps_its_own_moment_while_many_copies_come(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     publisher, words = Publisher(store.home), "SELECT count(*) FROM request"
