@@ -1,6 +1,6 @@
 """One published copy as the pages read it: attached read-only, with the table `item` in memory.
 
-DuckDB reads the copy through its open file: a newer one may be renamed over it at any moment.
+DuckDB reads the copy through its open file: a newer one may take its place at any moment.
 """
 
 import threading

@@ -1,7 +1,7 @@
 """The published copy of the main store, as its readers see it.
 
-Each copy is renamed over the one before. Who reads has the file open and goes on with what it held
-when it was opened; it is gone from the disk when the last reader closes it. No reader takes a lock,
+Each copy takes the place of the one before. Who reads has the file open and goes on with what it
+held when it was opened: as long as anybody has it open, nobody changes it. No reader takes a lock,
 waits for a writer, or can change anything. The restricted store is never published.
 """
 
