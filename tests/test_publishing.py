@@ -102,7 +102,7 @@ def test_the_more_a_copy_costs_the_longer_is_the_pause(
     copy = Publishing(store.home, settings_for(tmp_path))
     assert copy.publish()
     assert copy.pause_s == publishing.EVERY_S
-    monkeypatch.setattr(copy._publisher, "last", publishing.Taken(3.0, 2.0, 6.0, 1, 1))
+    monkeypatch.setattr(copy._publisher, "last", publishing.Taken(0.5, 1.5, 3.0, 1, 1))
     assert copy.pause_s == 6.0
 
 

@@ -17,7 +17,7 @@ from supervisor_core.store.publishing import Publisher, Taken
 
 EVERY_S = 0.5
 LATE_S = 60.0
-_PAUSES = 3  # times the seconds for which writers had to wait
+_PAUSES = 3  # times what copying took: where much has to be copied it is done less often
 _WAIT_S = 4.0  # who gives up comes last again
 _STOP_S = 5.0
 
@@ -62,7 +62,7 @@ class Publishing:
     def pause_s(self) -> float:
         """Seconds until the next copy: the more the last one cost, the longer."""
         last = self.last
-        return max(EVERY_S, last.prepared_s, _PAUSES * last.held_s) if last else EVERY_S
+        return max(EVERY_S, _PAUSES * (last.prepared_s + last.held_s)) if last else EVERY_S
 
     def publish(self) -> Published | None:
         """Publishes once, and takes note of how it went."""
