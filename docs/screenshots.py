@@ -43,6 +43,7 @@ def play(page: Page, site: Site) -> None:
     page.evaluate("document.getElementById('player').currentTime = 4.5")
     page.locator("#scrub").wait_for()
     browsing.until(page, "document.getElementById('player').readyState >= 4")
+    page.wait_for_timeout(1500)  # the player's own sign that it loads stays for a moment
 
 
 def compare(page: Page, site: Site) -> None:

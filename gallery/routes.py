@@ -9,6 +9,7 @@ from gallery.pages import bulk, compare, edit, health, item, items, queue, revie
 
 ROUTES: tuple[Route, ...] = (
     page("/", items.home, role=Role.VIEWER),
+    page("/review", items.to_review, role=Role.VIEWER),
     page("/items", items.show, role=Role.VIEWER),
     page("/items/bulk", bulk.ask, methods=("POST",), role=Role.REVIEWER),
     page("/items/bulk/do", bulk.do, methods=("POST",), role=Role.REVIEWER),

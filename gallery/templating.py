@@ -55,6 +55,7 @@ def environment() -> Environment:
         "ago": ago,
         "count": number,
         "several": several,
+        "program": program,
     }
     made.globals["static"] = static
     return made
@@ -105,6 +106,11 @@ def ago(seconds: float | None) -> str:
 def number(value: int) -> str:
     """A number with its thousands apart."""
     return f"{value:,}".replace(",", "\u202f")
+
+
+def program(who: str) -> str:
+    """Who did something, of a program without its machine and process: its name says enough."""
+    return who.partition("@")[0]
 
 
 def several(value: int, word: str) -> str:

@@ -19,6 +19,8 @@ from gallery.pages import bulk
 from supervisor_core.states import Review
 from supervisor_core.store.rows import fetch
 
+DEEDS = {"tag": "tags added", "collect": "put into collections", "hold": "held back"}
+
 
 @pytest.fixture
 def many(tmp_path: Path) -> Iterator[tuple[Pages, list[Row], Browser]]:
@@ -73,6 +75,7 @@ def test_what_is_done_to_many_is_done_to_exactly_these(
         assert f"{len(meant)} items" in asked.text
         done = browser.send_form("/items/bulk/do", fields_of(asked.text) | {"value": value})
         assert (done.status_code, done.headers["location"]) == (303, f"/items?{query}")
+        assert f"<span>{len(meant)} items: {DEEDS[action]}.</span>" in browser.get("/items").text
     tagged = rows_of(pages, "SELECT * FROM tag WHERE source = 'human'")
     for name, meant in (("New one", chosen), ("Rom", chosen), ("everywhere", everybody)):
         known = sorted(row["media"] for row in tagged if row["name"] == name)

@@ -6,6 +6,7 @@ from html import unescape
 from typing import Any
 
 import httpx
+import pytest
 from gallery_parts import Browser
 from gallery_states import SHOWN, Item, R
 from queue_parts import Pages, Role
@@ -200,8 +201,37 @@ def test_a_decision_leads_to_the_next_item_of_the_list(states: House) -> None:
         done = decide(reviewer, by_id[name], "release", by_id[name].file, list=wanted, go="next")
         place = done.headers["location"].partition("?")[0]
         assert place == f"/items/{[*listed, name][number + 1]}"
+        told = reviewer.get(place, params={"list": wanted}).text
+        assert f"{by_id[name].id}: released." in told
+        assert told.count('id="decided"') == 1 - number  # there is no other page after the last
     assert "Released" in reviewer.get(place).text
     assert "Nothing fits these filters" in reviewer.get(f"/items?{wanted}").text
+
+
+def test_what_waits_for_a_decision_has_an_address_to_remember(states: House) -> None:
+    pages, _ = states
+    for role, marked in ((Role.REVIEWER, 1), (Role.VIEWER, 0)):
+        browser = pages.person(role)
+        led = browser.get("/review")
+        assert led.status_code == 303
+        assert led.headers["location"] == "/items?state=needs_review&sort=oldest"
+        found = browser.get(led.headers["location"]).text
+        assert found.count('<a href="/review" aria-current="page">') == marked
+        assert '<a href="/items" aria-current="page">' not in found
+
+
+@pytest.mark.parametrize(
+    "odd", ["", "nobody", "x.release.1", "release.1", ".release.1.1", ".eval.1", ".hold.1000000"]
+)
+def test_nothing_is_told_that_nobody_has_done(states: House, odd: str) -> None:
+    pages, items = states
+    browser = pages.person(Role.REVIEWER)
+    browser.cookies.set("after", f"1.{odd}")
+    for place in ("/items", f"/items/{items['verified'].id}"):
+        answer = browser.get(place)
+        assert answer.status_code == 200
+        assert 'role="status"><' not in answer.text
+        assert 'id="decided"' not in answer.text
 
 
 def test_what_is_not_cleaned_can_be_held_and_opened_again(states: House) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from urllib.parse import parse_qsl, urlencode
 
-from gallery.listing.badges import SIGNS
+from gallery.listing.badges import SIGNS, Badge
 
 PAGE_SIZE = 60
 _LONGEST = 200  # characters of any value
@@ -143,6 +143,11 @@ class Wanted:
         """The list as a query string, without what is as always."""
         return urlencode(list(self.pairs()))
 
+    @property
+    def for_review(self) -> bool:
+        """True of what waits for a decision, on any page of it."""
+        return self.at(1) == TO_REVIEW
+
     def pairs(self) -> Iterator[tuple[str, str]]:
         """The list as the fields of a form."""
         yield from self.values
@@ -189,6 +194,9 @@ class Wanted:
             yield "day >= ?::DATE", self.since
         if self.until:
             yield "day <= ?::DATE", self.until
+
+
+TO_REVIEW = Wanted(values=(("state", Badge.NEEDS_REVIEW.value),), sort="oldest")
 
 
 def _day(text: str) -> str:

@@ -126,7 +126,7 @@ def do(request: Request) -> Response:
                 action.do(connection, some, value, who, house.store.now())
     except ValueError as error:
         return _page(request, name, meant, f"Wanted is {error}.")
-    return then(f"/items?{meant.wanted.query}")
+    return then(f"/items?{meant.wanted.query}", deed=name, count=meant.count)
 
 
 def _meant(request: Request) -> Meant:

@@ -14,7 +14,7 @@ from gallery.house import House
 from gallery.listing import reading
 from gallery.listing.badges import signs_of
 from gallery.listing.filters import Wanted
-from gallery.pages.after import after_ns
+from gallery.pages.after import after_ns, just_done
 from gallery.pages.compare import PURPOSES
 from gallery.templating import render
 from supervisor_core import lineage
@@ -34,6 +34,7 @@ def show(request: Request) -> Response:
         if found is None:
             raise Refusal(404)
         before, following = reading.beside(connection, wanted, found.item)
+        done = just_done(request, connection)
     person = request.state.person
     _note_look(house, found, request)
     values = {
@@ -42,6 +43,7 @@ def show(request: Request) -> Response:
         "wanted": wanted,
         "before": before,
         "following": following,
+        "done": done,
         "signs": signs_of(found.item),
         "playable": found.item["file_kind"] in PLAYABLE,
         "showable": found.item["file_kind"] in SHOWABLE,

@@ -9,15 +9,20 @@ from gallery.errors import Refusal
 from gallery.house import House
 from gallery.listing import reading
 from gallery.listing.badges import signs_of
-from gallery.listing.filters import NAMED, ORDERS, PAGE_SIZE, Wanted
+from gallery.listing.filters import NAMED, ORDERS, PAGE_SIZE, TO_REVIEW, Wanted
 from gallery.listing.listing import Listing
-from gallery.pages.after import after_ns
+from gallery.pages.after import after_ns, just_done
 from gallery.templating import render
 
 
 def home(_: Request) -> Response:
     """The list is the first page."""
     return RedirectResponse("/items", 303)
+
+
+def to_review(_: Request) -> Response:
+    """What waits for a decision is a list like any other, under an address to remember."""
+    return RedirectResponse(f"/items?{TO_REVIEW.query}", 303)
 
 
 def show(request: Request) -> Response:
@@ -38,6 +43,7 @@ def show(request: Request) -> Response:
             "shelves": listing.shelves(),
             "unseen": reading.unseen(connection, memo) if wanted == Wanted() else [],
             "chips": _chips(wanted),
+            "done": just_done(request, connection),
             "signs_of": signs_of,
         }
     return render(request, "items.html", found)

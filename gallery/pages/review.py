@@ -74,4 +74,4 @@ def decide(request: Request) -> Response:
         person, now = request.state.person, house.store.now()
         step(connection, MediaKey(item["media"]), form.get("output", ""), person.who, now)
     shown = following if following and form.get("go") == "next" else item["id"]
-    return then(f"/items/{shown}?list={quote(wanted.query)}", item["id"])
+    return then(f"/items/{shown}?list={quote(wanted.query)}", item["id"], form["decision"])

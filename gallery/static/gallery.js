@@ -64,12 +64,20 @@ function showStrip() {
   };
   player.addEventListener("seeking", draw);
   player.addEventListener("timeupdate", draw);
+  track.addEventListener("load", () => { if (player.currentTime > 0) draw(); }); // sought before
 }
 
 // --- the keyboard ---
-const press = (id) => { const found = byId(id); if (found) found.click(); };
+const press = (id) => { const found = byId(id); if (found) found.click(); return found !== null; };
 const onItem = () => byId("back") !== null;
 const go = (step) => (onItem() ? press(step > 0 ? "following" : "before") : stand(current() + step));
+
+function decide(id, not) {
+  const said = byId("said");
+  if (press(id) || !said) return;
+  said.textContent = onItem() ? `This item ${not}: see “Review”.` : "Open an item first: what nobody has looked at is not decided about.";
+  said.hidden = false;
+}
 
 const KEYS = {
   "/": () => { const search = byId("q"); if (search) search.focus(); else location.href = "/items#q"; },
@@ -79,8 +87,9 @@ const KEYS = {
   " ": () => { if (player) { if (player.paused) player.play(); else player.pause(); } },
   "[": () => seek(-5),
   "]": () => seek(5),
-  r: () => press("release"),
-  h: () => press("hold"),
+  r: () => decide("release", "can't be released"),
+  h: () => decide("hold", "can't be held back"),
+  z: () => press("decided"),
   u: () => press("back"),
   "?": () => { const help = byId("keys"); if (help && !help.open) help.showModal(); },
 };

@@ -88,7 +88,7 @@ def _stay(home: Home) -> None:
 
     port = _free_ports(_PORTS)
     key = gallery.begin_keys(home)
-    say.data(f"Review and release it: http://{up.HOST}:{port + up.GALLERY}")
+    say.data(f"Review and release it: http://{up.HOST}:{port + up.GALLERY}/review")
     if key is not None:
         say.data(f"Sign in with the key: {key.read_text('ascii').strip()}")
     say.data(f"What you release lies in {home.released} some seconds later.\n")

@@ -18,15 +18,21 @@ from supervisor_core.store import outputs
 pytestmark = [pytest.mark.campaign, pytest.mark.e2e]
 
 
-def clean_otherwise(site: Site, media: str) -> str:
-    """Has an item cleaned again with a little more masked; returns the hash of its new file."""
+def sent_back(site: Site, media: str) -> IntakeKey:
+    """Has an item wait to be cleaned again; returns its intake."""
     house = site.full.house
     with house.store.read() as connection:
         sql = "SELECT intake FROM arrival WHERE media = ?"
         intake = IntakeKey(connection.execute(sql, [media]).fetchone()[0])
-    usual, house.tools = house.tools, replace(house.tools, clean=mask_more)
     assert house.pipeline.send_back(intake, everything=True, media=[media]) == 1
-    house.clean(intake)
+    return intake
+
+
+def clean_otherwise(site: Site, media: str) -> str:
+    """Has an item cleaned again with a little more masked; returns the hash of its new file."""
+    house = site.full.house
+    usual, house.tools = house.tools, replace(house.tools, clean=mask_more)
+    house.clean(sent_back(site, media))
     house.tools = usual
     with house.store.read() as connection:
         return str(outputs.current(connection, [media])[media].sha256)
@@ -61,6 +67,29 @@ def test_two_tabs_and_a_file_that_changed_between_them(browser: Browser, own_sit
         expect(other.locator("#review input[name=output]")).to_have_attribute("value", now)
         other.locator("#release").click()
         other.wait_for_load_state()
+    assert [verdict for verdict, _ in verdicts(site, media)] == ["released"]
+
+
+def test_what_is_being_cleaned_shows_by_itself_when_it_is_clean(
+    browser: Browser, own_site: Site
+) -> None:
+    site, media = own_site, own_site.full.review[4]
+    intake = sent_back(site, media)
+    with opened(browser, site) as page:
+        page.goto(f"{site.url}/items/{media[:16]}")
+        expect(page.locator(".viewer")).to_contain_text("It is being cleaned")
+        expect(page.locator("#release")).to_have_count(0)
+        page.locator("#hold").focus()
+        with page.expect_response(lambda answer: f"/items/{media[:16]}" in answer.url):
+            pass  # it asks by itself, and keeps the place of whoever uses the keyboard
+        page.wait_for_timeout(300)
+        expect(page.locator("#hold")).to_be_focused()
+        site.full.house.clean(intake)
+        expect(page.locator(".viewer .picture")).to_be_visible()
+        expect(page.locator("#badges")).to_contain_text("Cleaned - needs review")
+        expect(page.locator("#hold")).to_be_focused()
+        page.locator("#release").click()
+        page.wait_for_load_state()
     assert [verdict for verdict, _ in verdicts(site, media)] == ["released"]
 
 

@@ -66,6 +66,17 @@ def helped(page: Page, site: Site) -> None:
     page.keyboard.press("?")
 
 
+def just_done(page: Page, site: Site) -> None:
+    """The page after a decision, told as the server has the browser tell it."""
+    said = f"1.{site.full.id('named')}.hold.1"
+    page.context.add_cookies([{"name": "after", "value": said, "url": site.url}])
+    to("/items/{raw}")(page, site)
+    page.context.clear_cookies(name="after")
+    page.locator("#decided").wait_for()
+    page.keyboard.press("r")
+    page.locator("#said").wait_for()
+
+
 PAGES: dict[str, Visit] = {
     "list": to("/items"),
     "list narrowed": to("/items?state=needs_review&kind=still&q=2026&since=2026-01-01"),
@@ -79,6 +90,7 @@ PAGES: dict[str, Visit] = {
     "all is said": unfolded,
     "larger": to("/items/{large}"),
     "alike": to("/items/{twin}"),
+    "just decided": just_done,
     "released": to("/items/{released}"),
     "held": to("/items/{held}"),
     "rejected": to("/items/{rejected}"),

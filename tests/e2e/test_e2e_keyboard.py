@@ -58,6 +58,9 @@ def test_twenty_items_are_reviewed_without_a_mouse(browser: Browser, own_site: S
             wanted[shown] = "held" if key == "h" else "released"
             press(page, key)
             assert item_shown(page) != shown
+        press(page, "z")
+        assert item_shown(page) == shown
+        press(page, "j")
         skipped = item_shown(page)
         press(page, "j")
         press(page, "k")
@@ -98,6 +101,18 @@ def films_by_keys(page: Page, site: Site) -> dict[str, str]:
         press(page, "r" if verdict == "released" else "h")
         page.goto(f"{site.url}/items")
     return wanted
+
+
+def test_a_key_that_can_do_nothing_says_so(open_page, site: Site) -> None:
+    page = open_page()
+    said = page.get_by_role("status").filter(has_text="Open an item first")
+    expect(said).to_have_count(0)
+    page.keyboard.press("r")
+    expect(said).to_be_visible()
+    page.goto(site.item("raw"))
+    page.keyboard.press("r")
+    expect(page.get_by_text("This item can't be released")).to_be_visible()
+    assert page.url == site.item("raw")
 
 
 def test_the_help_opens_keeps_the_focus_and_gives_it_back(open_page) -> None:

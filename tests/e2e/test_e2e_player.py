@@ -61,6 +61,16 @@ def test_the_strip_shows_the_place_that_is_sought(open_page, site: Site) -> None
     assert (tile.get_attribute("width"), tile.get_attribute("height")) == ("160", "90")
 
 
+def test_the_strip_that_comes_after_the_seek_shows_its_place(open_page, site: Site) -> None:
+    page = open_page()
+    page.route("**/strip.vtt", lambda route: (page.wait_for_timeout(1500), route.continue_()))
+    film(page, site)
+    page.evaluate(f"{PLAYER}.currentTime = 9.5")
+    until(page, f"!{PLAYER}.seeking && {PLAYER}.readyState >= 2")
+    expect(page.locator("#scrub")).to_be_visible()
+    expect(page.locator("#scrub-time")).to_have_text("9.5 s")
+
+
 def test_a_link_of_the_masked_timeline_leads_to_its_second(open_page, site: Site) -> None:
     page = open_page()
     film(page, site)
