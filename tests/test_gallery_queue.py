@@ -37,9 +37,11 @@ def stage(pages: Pages, step: str, level: str = "") -> Stage:
 
 def test_what_waits_runs_is_blocked_and_failed_is_counted_once(pages: Pages) -> None:
     works = pages.works
-    one, two, three, _ = media_of(works, put(works, 1, 2, 3, 4))
+    one, two, three, four = media_of(works, put(works, 1, 2, 3, 4))
     with works.store.write() as connection:
         now = works.store.now()
+        sql = "SELECT first_seen FROM arrival WHERE media = ?"
+        ((came,),) = connection.execute(sql, [four]).fetchall()
         task(connection, one, "enrichment/caption", now, Work.QUEUED)
         task(connection, two, "enrichment/caption", now, Work.BLOCKED, Reason.BLOCKED_BY_OLLAMA)
         task(connection, three, "enrichment/caption", now, Work.DEAD, Reason.TIMEOUT)
@@ -49,6 +51,7 @@ def test_what_waits_runs_is_blocked_and_failed_is_counted_once(pages: Pages) -> 
     # One that the profile asks for has not been begun: no row tells of it.
     assert (caption.waiting, caption.running, caption.blocked, caption.failed) == (2, 0, 1, 1)
     assert caption.blocks == {"BLOCKED_BY_OLLAMA": 1}
+    assert caption.oldest == came < now
     assert [(one.reason, one.count, one.asset) for one in title.failures] == [
         ("INVALID_JSON", 2, Retried.ENRICHMENTS)
     ]

@@ -7,6 +7,7 @@ from datetime import datetime
 from gallery.queue.model import Model, models
 from gallery.queue.stages import Failure, Stage, stages
 from gallery.queue.troubles import Trouble, troubles
+from gallery.queue.unbegun import Unbegun
 from supervisor_core.store import pauses, requests
 from supervisor_core.store.database import Connection
 from supervisor_core.store.pauses import Pause
@@ -44,12 +45,12 @@ class Figures:
 
 
 def figures(
-    connection: Connection, now: datetime, unbegun: Mapping[str, int] | None = None
+    connection: Connection, now: datetime, fresh: Mapping[str, Unbegun] | None = None
 ) -> Figures:
-    """Reads everything; `unbegun` counts for each task what waits and no row tells of."""
+    """Reads everything; `fresh` says of each task what waits and no row tells of."""
     return Figures(
         now=now,
-        stages=stages(connection, now, unbegun or {}),
+        stages=stages(connection, now, fresh or {}),
         models=models(connection, now),
         pauses=pauses.load(connection),
         troubles=troubles(connection),

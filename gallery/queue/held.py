@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from gallery.queue.figures import Figures, figures
-from gallery.queue.unbegun import asked_for, unbegun
+from gallery.queue.unbegun import Unbegun, asked_for, unbegun
 from supervisor_core.reasons import Failed, Reason
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Held:
         self._beside = threading.Lock()
         self._found: Figures | None = None
         self._made_ns, self._made_s = 0, 0.0
-        self._unbegun: dict[str, int] = {}
+        self._unbegun: dict[str, Unbegun] = {}
         self._unbegun_s = -_UNBEGUN_S
         self._reason: Reason | None = None
         self._wrote_ns: dict[str, int] = {}

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from gallery.queue.ends import Ends, ends
 from gallery.queue.ends import Stage as Name
+from gallery.queue.unbegun import Unbegun
 from supervisor_core.enrichment.modes import MODES
 from supervisor_core.keys import Retried
 from supervisor_core.store import pauses
@@ -149,15 +150,16 @@ class Stage:
         return self.ends.left(self.waiting + self.running)
 
 
-def stages(connection: Connection, now: datetime, unbegun: Mapping[str, int]) -> list[Stage]:
-    """All stages in the order of the work; `unbegun` as `figures` has it."""
+def stages(connection: Connection, now: datetime, fresh: Mapping[str, Unbegun]) -> list[Stage]:
+    """All stages in the order of the work; `fresh` as `figures` has it."""
     found = {name: Stage(*name) for name in _ALWAYS}
     for stage in (*_before_the_gate(connection), *_tasks(connection), _exports(connection)):
         found[stage.step, stage.level] = stage
-    for task, count in unbegun.items():
+    for task, waits in fresh.items():
         name = _name_of(task)
         stage = found.get(name, Stage(*name))
-        found[name] = replace(stage, waiting=stage.waiting + count)
+        oldest = min(stage.oldest or waits.since, waits.since)
+        found[name] = replace(stage, waiting=stage.waiting + waits.count, oldest=oldest)
     running = {(step, level): n for step, level, n in connection.execute(_RUNNING).fetchall()}
     paced, known = ends(connection, now), pauses.load(connection)
     for name in (*paced, *running):
