@@ -9,7 +9,7 @@ from supervisor_core.media.policy import AudioPolicy, MaskPolicy
 from supervisor_core.reasons import Reason
 
 # Raise it with every change that can change a cleaned file or a verdict: outputs are bound to it.
-CODE_VERSION = "5"
+CODE_VERSION = "6"
 
 
 class Level(StrEnum):
