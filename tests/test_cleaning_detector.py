@@ -59,8 +59,12 @@ def test_a_part_is_seen_as_in_the_whole() -> None:
 def test_a_mean_ends_where_the_size_changes_and_loses_no_frame() -> None:
     mean = Mean(4)
     small, large = (frame_of(np.full((side, side, 3), 90, np.uint8), 0, 0) for side in (64, 128))
-    assert [mean.add(small), mean.add(small)] == [(), ()]
-    assert [ended.luma.shape for ended in mean.add(large)] == [(64, 64), (64, 64)]
-    assert [mean.add(large), mean.add(large)] == [(), ()]
-    assert [last.luma.shape for last in mean.add(large)] == [(128, 128), (128, 128)]
-    assert mean.flush(9) == ()
+    assert [mean.add(small), mean.add(small)] == [None, None]
+    ended = mean.add(large)
+    assert ended is not None
+    assert ended.luma.shape == (64, 64)
+    assert [mean.add(large), mean.add(large)] == [None, None]
+    last = mean.add(large)
+    assert last is not None
+    assert last.luma.shape == (128, 128)
+    assert mean.flush(9) is None

@@ -6,7 +6,7 @@ back in memory, and a video in which nothing was found need not be encoded at al
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -68,23 +68,6 @@ def _differ(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
     return bool(parts.max() > CHANGED_BY * contrast)
 
 
-@dataclass
-class _Hard:
-    """Looks at one kind of picture in which text comes forward that is hard to see."""
-
-    watch: Watch
-    read: dict[Region, Reading] = field(default_factory=dict)
-
-    def look(self, evened: Evened, known: list[Region], reader: TextReader) -> list[Region]:
-        """Returns what can be read there and is not among the known regions."""
-        regions = self.watch.look(evened)
-        fresh = [one for one in regions if one in self.watch.fresh and not _is_known(one, known)]
-        for region in fresh:
-            self.read[region] = reader.read(*part_around(evened, region))
-        self.read = {one: self.read.get(one, NOTHING) for one in regions}
-        return [one for one in regions if self.read[one].readable and not _is_known(one, known)]
-
-
 class Inspector:
     """Looks at frame after frame; holds a few frames, one sum of frames and the tracks."""
 
@@ -92,9 +75,11 @@ class Inspector:
         self._reader = reader
         self._plain = Watch(detector, reader, StrokeTest(eyes))
         # One mean is many frames: what lasts for one of them has lasted.
-        patient = replace(eyes, faint_frames=1, known_every=1)
-        self._hard = [_Hard(Watch(detector, reader, StrokeTest(patient))) for _ in range(2)]
+        self._faint = Watch(
+            detector, reader, StrokeTest(replace(eyes, faint_frames=1, known_every=1))
+        )
         self._mean = Mean(eyes.mean_of)
+        self._faint_read: dict[Region, Reading] = {}
         self._tracker = Tracker()
         self._glances: dict[int, _Glance] = {}
         self._last = 0
@@ -103,7 +88,7 @@ class Inspector:
     @property
     def effort(self) -> Effort:
         """What the detector had to do so far."""
-        return sum((one.watch.effort for one in self._hard), self._plain.effort)
+        return self._plain.effort + self._faint.effort
 
     def inspect(self, frames: Iterable[Frame]) -> Inspection:
         """Looks at all frames and returns what was found."""
@@ -113,7 +98,7 @@ class Inspector:
         return self.finish()
 
     def look(self, frame: Frame, strokes: Strokes | None = None) -> None:
-        """Looks at the next frame, plainly and, when a group is full, for what is hard to see."""
+        """Looks at the next frame, plainly and, when a group of frames is full, for faint text."""
         regions = self._plain.look(frame, strokes)
         self._inspected += 1
         tracks = self._tracker.see(frame.index, regions)
@@ -121,25 +106,30 @@ class Inspector:
         for track, region in zip(tracks, regions, strict=True):
             if region in self._plain.fresh:
                 self._read(track, region, frame)
-        self._look_harder(self._mean.add(frame))
+        evened = self._mean.add(frame)
+        if evened is not None:
+            self._look_for_faint(evened)
         self._last = frame.index
 
     def finish(self) -> Inspection:
         """Looks at what is left of the last group and returns what was found."""
-        self._look_harder(self._mean.flush(self._last))
+        evened = self._mean.flush(self._last)
+        if evened is not None:
+            self._look_for_faint(evened)
         return Inspection(self._inspected, tuple(self._tracker.tracks))
 
-    def _look_harder(self, pictures: tuple[Evened, ...]) -> None:
-        """Takes in what can be read in evened-out pictures and is not known otherwise."""
-        if not pictures:
-            return
-        found: dict[Region, Reading] = {}
-        for hard, picture in zip(self._hard, pictures, strict=True):
-            there = hard.look(picture, [*self._plain.regions, *found], self._reader)
-            found |= {region: hard.read[region] for region in there}
-        tracks = self._tracker.see(pictures[0].index, list(found))
-        for track, reading in zip(tracks, found.values(), strict=True):
-            track.readings.append(reading)
+    def _look_for_faint(self, evened: Evened) -> None:
+        """Takes in what can be read in an evened-out picture and is not known plainly."""
+        regions = self._faint.look(evened)
+        known = self._plain.regions
+        for region in regions:
+            if region in self._faint.fresh and not _is_known(region, known):
+                self._faint_read[region] = self._read_faint(evened, region)
+        read = {one: self._faint_read.get(one, NOTHING) for one in regions}
+        found = [one for one in regions if read[one].readable and not _is_known(one, known)]
+        for track, region in zip(self._tracker.see(evened.index, found), found, strict=True):
+            track.readings.append(read[region])
+        self._faint_read = read
 
     def _forget_ended(self) -> None:
         # Only texts that may come again need a glance: memory stays flat over a day of video.
@@ -160,6 +150,9 @@ class Inspector:
         reading = self._reader.read(picture, quad, both_ways=unread and glance.looks > 1)
         if all(reading.text != other.text for other in track.readings):
             track.readings.append(reading)
+
+    def _read_faint(self, evened: Evened, region: Region) -> Reading:
+        return self._reader.read(*part_around(evened, region))
 
 
 def _is_known(region: Region, known: list[Region]) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from supervisor_core.cleaning.detector import Picture, Region
 from supervisor_core.cleaning.engine import detector, must_hide, reader
 from supervisor_core.cleaning.job import Finding, Job, Level
-from supervisor_core.cleaning.looking import hard_looks, plain_look
+from supervisor_core.cleaning.looking import Evened, plain_look
 from supervisor_core.cleaning.paint import add_quads, paint_picture
 from supervisor_core.cleaning.reader import Reading
 from supervisor_core.cleaning.tracks import overlap
@@ -18,8 +18,6 @@ from supervisor_core.media.stills import read_still, write_still
 
 NO_TIMELINE = hashlib.sha256().hexdigest()
 SAME_REGION = 0.7
-
-Look = tuple[Region, Reading]
 
 
 def clean_still(job: Job) -> Cleaned:
@@ -58,26 +56,16 @@ def _read(job: Job) -> Picture:
     return read_still(job.source)
 
 
-def _look(picture: Picture) -> list[Look]:
-    """Looks plainly, then for what is faint (a still shows it only once) or outlines only.
-
-    Of thin strokes alone many things look like letters: what is found there counts when it can be
-    read. Counting all would mask another 1 % of pictures that show no text.
-    """
-    luma = picture @ np.array([0.114, 0.587, 0.299], dtype=np.float32)
-    faint, outlines = hard_looks(luma)
-    looked = _beyond([], picture)
-    looked += _beyond(looked, faint.bgr())
-    looked += [look for look in _beyond(looked, outlines.bgr()) if look[1].readable]
+def _look(picture: Picture) -> list[tuple[Region, Reading]]:
+    """Looks plainly and at the evened-out picture, since a still shows faint text only once."""
+    evened = Evened.of(picture @ np.array([0.114, 0.587, 0.299], dtype=np.float32)).bgr()
+    plain = plain_look(detector(), reader(), picture)
+    faint = [
+        region for region in plain_look(detector(), reader(), evened) if not _known(region, plain)
+    ]
+    looked = [(region, reader().read(picture, region.quad)) for region in plain]
+    looked += [(region, reader().read(evened, region.quad)) for region in faint]
     return sorted(looked, key=lambda look: look[0].box[1::-1])
-
-
-def _beyond(looked: list[Look], picture: Picture) -> list[Look]:
-    """What a look at a picture finds that is not known yet."""
-    known = [region for region, _ in looked]
-    seen = plain_look(detector(), reader(), picture)
-    fresh = [region for region in seen if not _known(region, known)]
-    return [(region, reader().read(picture, region.quad)) for region in fresh]
 
 
 def _known(region: Region, others: list[Region]) -> bool:

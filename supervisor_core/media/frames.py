@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Self
 
 import av
 import cv2
@@ -68,7 +69,7 @@ class Frame:
         """Columns of the picture."""
         return int(self.luma.shape[1])
 
-    def cut(self, rows: slice, columns: slice) -> "Frame":
+    def cut(self, rows: slice, columns: slice) -> Self:
         """A part of the picture (a view); the slices begin at even places."""
         half = tuple(slice(one.start // 2, -(-one.stop // 2)) for one in (rows, columns))
         return replace(
