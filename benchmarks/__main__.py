@@ -5,6 +5,7 @@ import sys
 
 MODULES = (
     "benchmarks.cleaning",
+    "benchmarks.hidden_words",
     "benchmarks.orchestration",
     "benchmarks.localize",
     "benchmarks.analyses",

@@ -11,6 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from supervisor_core.store import owners
+
 STATIC = files("gallery") / "static"
 _HASH = 12  # characters of it in an address
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -55,7 +57,7 @@ def environment() -> Environment:
         "ago": ago,
         "count": number,
         "several": several,
-        "program": program,
+        "name_of_owner": owners.name_of,
     }
     made.globals["static"] = static
     return made
@@ -106,11 +108,6 @@ def ago(seconds: float | None) -> str:
 def number(value: int) -> str:
     """A number with its thousands apart."""
     return f"{value:,}".replace(",", "\u202f")
-
-
-def program(who: str) -> str:
-    """Who did something, of a program without its machine and process: its name says enough."""
-    return who.partition("@")[0]
 
 
 def several(value: int, word: str) -> str:

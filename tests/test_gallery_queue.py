@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 from enrichment_parts import media_of
+from gallery_states import SHOWN
 from pipeline_parts import House as Works
 from queue_parts import Pages, Role, end, library, put, task
+from reviewing_parts import House
+from reviewing_parts import states as states
 
 from gallery.queue.ends import ends
 from gallery.queue.held import held
 from gallery.queue.stages import Stage
 from gallery.queue.troubles import troubles
+from gallery.queue.unbegun import Unbegun, unbegun
 from supervisor_core.keys import Retried
 from supervisor_core.reasons import Reason
 from supervisor_core.states import Work
@@ -56,6 +60,24 @@ def test_what_waits_runs_is_blocked_and_failed_is_counted_once(pages: Pages) -> 
         ("INVALID_JSON", 2, Retried.ENRICHMENTS)
     ]
     assert (caption.ends, caption.left_s) == (None, None)
+
+
+def test_what_is_not_begun_waits_since_it_was_proven(states: House) -> None:
+    pages, items = states
+    media, name = items["verified"].media.media, "enrichment/title"
+    proven = pages.works.store.now() + timedelta(days=1)
+    with pages.works.store.write() as connection:
+        sql = "SELECT DISTINCT profile FROM intake JOIN arrival USING (intake) WHERE media = ?"
+        ((profile,),) = connection.execute(sql, [media]).fetchall()
+        asked = {profile: [name, "enrichment/caption"], "nosuch": ["analysis/x"]}
+        for other in {item.media.media for item in items.values()} - {media}:
+            task(connection, other, name, pages.works.store.now(), Work.DONE)
+        sql = "UPDATE output SET verified_at = ? WHERE media = ? AND current"
+        connection.execute(sql, [proven, media])
+        found = unbegun(connection, asked)
+    assert set(found) == {name, "enrichment/caption"}
+    assert found[name] == Unbegun(1, proven)
+    assert found["enrichment/caption"].count >= len(SHOWN)
 
 
 def test_the_time_left_is_a_range_from_real_ends_and_unknown_without(pages: Pages) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 
@@ -13,12 +14,15 @@ from queue_parts import Pages, Role
 from reviewing_parts import House, clean_again, sent_back
 from reviewing_parts import states as states
 
+from gallery.pages import after, bulk, review
+from supervisor_core.store import attempts, owners, reviews
 from supervisor_core.store import media as media_table
-from supervisor_core.store import reviews
+from supervisor_core.store.attempts import Attempt, Step
 from supervisor_core.store.reviews import Decision, Verdict
 from supervisor_core.store.rows import fetch
 
 AT_ONCE_S = 10.0
+NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
 
 def looks_at(pages: Pages) -> dict[str, set[tuple[bool, int, str]]]:
@@ -208,6 +212,21 @@ def test_a_decision_leads_to_the_next_item_of_the_list(states: House) -> None:
     assert "Nothing fits these filters" in reviewer.get(f"/items?{wanted}").text
 
 
+def test_whatever_can_be_done_has_words_in_which_it_is_told() -> None:
+    assert set(after._WORDS) == {*review.DECISIONS, *bulk.ACTIONS}
+
+
+def test_the_history_names_programs_without_their_processes(states: House) -> None:
+    pages, items = states
+    owner, media = owners.this_process("night@shift"), items["verified"].media.media
+    with pages.works.store.write() as connection:
+        attempts.open_all(connection, [Attempt(Step.VERIFY, owner, NOW, media=media)])
+    pages.publish()
+    page = pages.person().get(f"/items/{items['verified'].id}/history").text
+    assert '<td class="quiet">night@shift</td>' in page
+    assert owner.rpartition("@")[2] not in page
+
+
 def test_what_waits_for_a_decision_has_an_address_to_remember(states: House) -> None:
     pages, _ = states
     for role, marked in ((Role.REVIEWER, 1), (Role.VIEWER, 0)):
@@ -217,7 +236,7 @@ def test_what_waits_for_a_decision_has_an_address_to_remember(states: House) -> 
         assert led.headers["location"] == "/items?state=needs_review&sort=oldest"
         found = browser.get(led.headers["location"]).text
         assert found.count('<a href="/review" aria-current="page">') == marked
-        assert '<a href="/items" aria-current="page">' not in found
+        assert found.count('<a href="/items" aria-current="page">') == 1 - marked
 
 
 @pytest.mark.parametrize(

@@ -261,6 +261,13 @@ def test_a_header_that_lies(tmp_path: Path, tags: dict[str, object], reason: Rea
     assert reason_of(write_dicom(tmp_path / "a.dcm", arrow(), **tags)) is reason
 
 
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.52"])
+def test_a_form_that_nobody_decodes_is_refused(tmp_path: Path, syntax: str) -> None:
+    pixels = np.zeros((8, 8), np.uint8)
+    file = write_dicom(tmp_path / "a.dcm", pixels, syntax=syntax, encoded=[b"1234"])
+    assert reason_of(file) is Reason.UNSUPPORTED_CODEC
+
+
 def test_a_report_has_no_picture() -> None:
     assert reason_of(SHIPPED / "test_files" / "reportsi.dcm") is Reason.NO_VIDEO_STREAM
 

@@ -217,10 +217,15 @@ class StrokeTest:
 
     def _strokes_in(self, plane: MatLike) -> Plane:
         """How far every pixel stands out of its surroundings as a part of a thin stroke."""
-        bright = cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, self._stroke)
-        dark = cv2.morphologyEx(plane, cv2.MORPH_BLACKHAT, self._stroke)
-        capped = cv2.threshold(cv2.max(bright, dark), STROKE_CAP, 0, cv2.THRESH_TRUNC)[1]
+        stands_out = cv2.max(*hats(plane, self._stroke))
+        capped = cv2.threshold(stands_out, STROKE_CAP, 0, cv2.THRESH_TRUNC)[1]
         return np.asarray(capped, dtype=np.uint8)
+
+
+def hats(plane: MatLike, stroke: MatLike) -> tuple[MatLike, MatLike]:
+    """How much brighter, and how much darker, every pixel is as a part of a thin stroke."""
+    bright = cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, stroke)
+    return bright, cv2.morphologyEx(plane, cv2.MORPH_BLACKHAT, stroke)
 
 
 def _in_company(cells: Cells, least: int) -> Cells:

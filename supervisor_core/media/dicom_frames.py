@@ -57,7 +57,7 @@ def can_decode(header: Dataset) -> bool:
         return True
     try:
         return bool(get_decoder(syntax).is_available)
-    except NotImplementedError:
+    except NotImplementedError:  # pydicom's word for a syntax that it has no decoder for
         return False
 
 

@@ -9,7 +9,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-_OWNER = re.compile(r".*@(?P<machine>[^@/]+)/(?P<pid>\d+)\.(?P<start>\d+)", re.DOTALL)
+_OWNER = re.compile(r"(?P<name>.*)@(?P<machine>[^@/]+)/(?P<pid>\d+)\.(?P<start>\d+)", re.DOTALL)
 _START_FIELD = 19  # of /proc/<pid>/stat, counted behind the name in brackets
 
 
@@ -17,6 +17,12 @@ def this_process(name: str) -> str:
     """The owner that stands for this process working under a name of ours (a run id)."""
     pid = Path("/proc/self").readlink().name
     return f"{name}@{_machine()}/{pid}.{_start(pid)}"
+
+
+def name_of(who: str) -> str:
+    """The name of an owner without its process, and whoever is none as he stands."""
+    match = _OWNER.fullmatch(who)
+    return match["name"] if match else who
 
 
 def is_gone(owner: str) -> bool:
